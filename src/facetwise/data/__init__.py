@@ -1,0 +1,1 @@
+"""What comes in: collections, own files, transforms, splits, sampling."""

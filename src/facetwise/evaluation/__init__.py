@@ -1,0 +1,1 @@
+"""One file for each benchmark protocol, and the report it prints."""

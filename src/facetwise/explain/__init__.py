@@ -1,0 +1,1 @@
+"""Why two things are similar: slots, regions and words; conditions and relevance."""

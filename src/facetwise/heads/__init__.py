@@ -1,0 +1,1 @@
+"""Features to embeddings: pooling, PIE-Net, set prediction."""

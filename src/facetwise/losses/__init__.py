@@ -1,0 +1,1 @@
+"""Scores to a number to minimise."""

@@ -1,0 +1,1 @@
+"""Index: store, exact scan, steering."""

@@ -1,0 +1,1 @@
+"""Embeddings to scores: set similarities, match probability, conditional similarity."""

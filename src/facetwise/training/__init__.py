@@ -1,0 +1,1 @@
+"""The one Lightning module, optimiser groups, checkpoints, and fit."""
