@@ -1,1 +1,37 @@
 """Embeddings to scores: set similarities, match probability, conditional similarity."""
+
+from facetwise.similarity.attributes import attribute_mask, combine_attributes
+from facetwise.similarity.conditional import ConditionalSimilarity, PairScore, steer
+from facetwise.similarity.probability import match_probability
+from facetwise.similarity.relevance import relevance_entropy, relevance_mass
+from facetwise.similarity.sets import (
+    average,
+    chamfer,
+    max_pair,
+    mean_vectors,
+    slot_cosines,
+    smooth_chamfer,
+    unit,
+)
+from facetwise.similarity.tiles import SIMILARITIES, SetSimilarity, score_matrix
+
+__all__ = [
+    "SIMILARITIES",
+    "ConditionalSimilarity",
+    "PairScore",
+    "SetSimilarity",
+    "attribute_mask",
+    "average",
+    "chamfer",
+    "combine_attributes",
+    "match_probability",
+    "max_pair",
+    "mean_vectors",
+    "relevance_entropy",
+    "relevance_mass",
+    "score_matrix",
+    "slot_cosines",
+    "smooth_chamfer",
+    "steer",
+    "unit",
+]

@@ -1,0 +1,192 @@
+"""PAN's conditional similarity: named conditions, and how relevant each is to a pair (METHODS 1.1)."""
+
+import math
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["ConditionalSimilarity", "PairScore", "steer"]
+
+
+class PairScore(NamedTuple):
+    """What is known about P pairs; `score` is the sum of `conditions * relevance`."""
+
+    score: Tensor  # p: (P,) in [0, 1]
+    conditions: Tensor  # s: (P, M) in [0, 1], how much the pair agrees under each condition
+    relevance: Tensor  # w: (P, M), non-negative, sums to 1
+
+
+class ConditionalSimilarity(nn.Module):
+    """Similarity of pairs of feature vectors under M learned conditions (PAN; METHODS 1.1).
+
+    g = |h1 - h2|,  s = sigmoid(W1 g + b1),  w = softmax(W2 g + b2),  p = sum_m s_m w_m
+
+    Symmetric in the two items. W1 and W2 are (M, d): a row for each condition.
+
+    Args:
+        dim: d, width of the features.
+        conditions: M, how many.
+        init: `"metric"` starts at a distance: every row of W1 is -a / (d * mean|difference|), b1 = .9 a,
+            W2 is near 0, so that training can only improve on (negated) L1; call `calibrate` to set
+            the scale from the data. `"xavier"` is the paper's start, Xavier-uniform weights and zero
+            biases; on frozen features it ends 13 to 23 points lower (FIELDNOTES, PAN 1).
+        generator: randomness of the start.
+        a: steepness of the metric start; an average pair starts at sigmoid(-a / 10).
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        conditions: int,
+        *,
+        init: Literal["metric", "xavier"] = "metric",
+        generator: torch.Generator | None = None,
+        a: float = 10.0,
+    ) -> None:
+        super().__init__()
+        if dim < 1 or conditions < 1:
+            raise ValueError(f"dim and conditions must be positive, not {dim} and {conditions}")
+        self.W1 = nn.Parameter(torch.empty(conditions, dim))
+        self.b1 = nn.Parameter(torch.zeros(conditions))
+        self.W2 = nn.Parameter(torch.empty(conditions, dim))
+        self.b2 = nn.Parameter(torch.zeros(conditions))
+        self.a = a
+        if init == "metric":
+            # Two random unit vectors differ by sqrt(4 / (pi d)) in a coordinate, on average.
+            self._start_as_metric(math.sqrt(4 / (math.pi * dim)), generator)
+        elif init == "xavier":
+            nn.init.xavier_uniform_(self.W1, generator=generator)
+            nn.init.xavier_uniform_(self.W2, generator=generator)
+        else:
+            raise ValueError(f'init must be "metric" or "xavier", not {init!r}')
+
+    @torch.no_grad()
+    def _start_as_metric(
+        self, mean_difference: float, generator: torch.Generator | None = None
+    ) -> None:
+        self.W1.fill_(-self.a / (self.W1.shape[1] * mean_difference))
+        self.b1.fill_(0.9 * self.a)
+        # Small, so that all conditions start about equally relevant; not zero, or they would all get
+        # the same gradient and stay one condition.
+        self.W2.normal_(std=0.01, generator=generator)
+        self.b2.zero_()
+
+    @torch.no_grad()
+    def calibrate(
+        self, features: Tensor, generator: torch.Generator | None = None, *, pairs: int = 10_000
+    ) -> None:
+        """Start (again) as a metric, at the scale of `features`, (N, d), over random pairs of them.
+
+        Raises:
+            ValueError: features of another width, fewer than two, or all the same.
+        """
+        n = len(features)
+        if features.dim() != 2 or features.shape[1] != self.W1.shape[1] or n < 2:
+            raise ValueError(
+                f"features must be (N, {self.W1.shape[1]}) with N > 1, not {tuple(features.shape)}"
+            )
+        i = torch.randint(n, (pairs,), generator=generator)
+        j = (i + torch.randint(1, n, (pairs,), generator=generator)) % n  # never i itself
+        i, j = i.to(features.device), j.to(features.device)
+        mean_difference = (features[i].float() - features[j].float()).abs().mean().item()
+        if not mean_difference > 0 or not math.isfinite(mean_difference):
+            raise ValueError(f"the mean difference of features is {mean_difference}")
+        self._start_as_metric(mean_difference, generator)
+
+    def forward(self, h1: Tensor, h2: Tensor) -> PairScore:
+        """h1, h2: (P, d) -> score (P,), conditions (P, M), relevance (P, M), in float32 at least.
+
+        >>> pan = ConditionalSimilarity(2, conditions=3)
+        >>> h = torch.tensor([[0.6, 0.8], [1.0, 0.0]])
+        >>> score, conditions, relevance = pan(h, h.flip(0))
+        >>> score.shape, conditions.shape, relevance.shape
+        (torch.Size([2]), torch.Size([2, 3]), torch.Size([2, 3]))
+        """
+        if h1.dim() != 2 or h1.shape != h2.shape or h1.shape[1] != self.W1.shape[1]:
+            raise ValueError(
+                f"pairs must be two (P, {self.W1.shape[1]}), "
+                f"not {tuple(h1.shape)} and {tuple(h2.shape)}"
+            )
+        g = (h1 - h2).abs().to(self.W1.dtype)
+        s = torch.sigmoid(_wide(F.linear(g, self.W1, self.b1)))
+        w = torch.softmax(_wide(F.linear(g, self.W2, self.b2)), dim=-1)
+        return PairScore((s * w).sum(-1), s, w)
+
+    @torch.no_grad()
+    def against(
+        self,
+        query: Tensor,
+        gallery: Tensor,
+        *,
+        factors: Tensor | Sequence[float] | None = None,
+        tile: int = 512,
+    ) -> Tensor:
+        """Scores of all pairs of query (Q, d) and gallery (N, d) -> (Q, N), for search: no gradients.
+
+        At most about `tile` rows of |differences| are in memory at a time, multiplied by W1 and W2 in
+        one product while they are still in the processor's cache. `factors` (M,) steer as in `steer`.
+        """
+        d = self.W1.shape[1]
+        if query.dim() != 2 or gallery.dim() != 2 or query.shape[1] != d or gallery.shape[1] != d:
+            raise ValueError(
+                f"query and gallery must be (Q, {d}) and (N, {d}), "
+                f"not {tuple(query.shape)} and {tuple(gallery.shape)}"
+            )
+        if tile < 1:
+            raise ValueError(f"tile must be at least 1, not {tile}")
+        q, n, m = len(query), len(gallery), len(self.b1)
+        query, gallery = query.to(self.W1.dtype), gallery.to(self.W1.dtype)
+        weight = torch.cat([self.W1, self.W2])
+        bias1, bias2 = self.b1, self.b2
+        if factors is not None:
+            bias2 = bias2 + _log_factors(factors, bias2)
+        bias = torch.cat([bias1, bias2]).unsqueeze(1)
+        columns = max(1, min(n, tile))
+        rows = max(1, min(q, tile // columns))
+        score = torch.empty(q, n, dtype=_wide(self.b1).dtype, device=query.device)
+        for i in range(0, q, rows):
+            for j in range(0, n, columns):
+                h1, h2 = query[i : i + rows, None], gallery[None, j : j + columns]
+                g = (h1 - h2).abs_()
+                # (2M, pairs): what follows then runs along whole rows of pairs
+                u = _wide(torch.addmm(bias, weight, g.view(-1, d).T))
+                s, w = u[:m].sigmoid_(), u[m:].softmax(0)
+                score[i : i + rows, j : j + columns] = s.mul_(w).sum(0).view(g.shape[:2])
+        return score
+
+
+def steer(pairs: PairScore, factors: Tensor | Sequence[float]) -> PairScore:
+    """Multiply the relevance by the user's factors (M,), renormalise, and score again.
+
+    A factor of 1 leaves a condition as it is, 3 makes it count three times as much, 0 not at all.
+
+    Raises:
+        ValueError: not M factors, a negative or infinite one, or all of them 0.
+
+    >>> two = PairScore(torch.tensor([0.5]), torch.tensor([[1.0, 0.0]]), torch.tensor([[0.5, 0.5]]))
+    >>> steer(two, [3.0, 1.0])
+    PairScore(score=tensor([0.7500]), conditions=tensor([[1., 0.]]), relevance=tensor([[0.7500, 0.2500]]))
+    """
+    w = pairs.relevance
+    # In logs, so that weights too small to multiply still share what the others give up.
+    log_w = w.clamp_min(torch.finfo(w.dtype).tiny).log() + _log_factors(factors, w[0])
+    w = torch.softmax(log_w, dim=-1)
+    return PairScore((pairs.conditions * w).sum(-1), pairs.conditions, w)
+
+
+def _log_factors(factors: Tensor | Sequence[float], like: Tensor) -> Tensor:
+    f = torch.as_tensor(factors, dtype=like.dtype, device=like.device)
+    if f.shape != like.shape:
+        raise ValueError(f"expected {len(like)} factors, not {tuple(f.shape)}")
+    if not bool((f >= 0).all() & f.isfinite().all() & (f > 0).any()):
+        raise ValueError(
+            f"factors must be finite and not negative, with one above 0: {f.tolist()}"
+        )
+    return f.log()
+
+
+def _wide(x: Tensor) -> Tensor:
+    return x if x.dtype == torch.float64 else x.float()
