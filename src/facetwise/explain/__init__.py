@@ -1,1 +1,5 @@
-"""Why two things are similar: slots, regions and words; conditions and relevance."""
+"""Why: a set score by slots, a pair score by conditions, and pictures of them."""
+
+from .facets import Explanation, Facet, Word
+
+__all__ = ["Explanation", "Facet", "Word"]

@@ -1,0 +1,103 @@
+"""A pair score, condition by condition: p = sum_m s_m w_m (METHODS 1.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from .facets import Facet
+
+__all__ = ["condition_facets", "likely_value", "steered_relevance"]
+
+
+def steered_relevance(relevance: Tensor, factors: Tensor) -> Tensor:
+    """The relevance (..., M) times the user's factors (M,), summing to 1 again.
+
+    Where the factors leave nothing (all of the mass was on conditions weighed 0) the factors' own
+    distribution is taken.
+
+    >>> steered_relevance(torch.tensor([.5, .5]), torch.tensor([3., 1.]))
+    tensor([0.7500, 0.2500])
+    """
+    weighed = relevance * factors
+    total = weighed.sum(-1, keepdim=True)
+    return torch.where(total > 0, weighed / total.clamp_min(1e-30), factors / factors.sum())
+
+
+def condition_facets(
+    conditions: Tensor,
+    relevance: Tensor,
+    names: Sequence[str],
+    *,
+    factors: Tensor | None = None,
+    query_values: Sequence[str | None] | None = None,
+    item_values: Sequence[str | None] | None = None,
+    guessed: Sequence[bool] | None = None,
+) -> list[Facet]:
+    """One facet for each condition.
+
+    Args:
+        conditions: (M,) s, each in [0, 1].
+        relevance: (M,) w as the model gives it, before steering.
+        names: of the M conditions.
+        factors: (M,) the user's factor on each.
+        query_values, item_values: the values that the two have of each condition's attribute group.
+        guessed: which of the query's values are guesses (`likely_value`).
+
+    Returns:
+        M facets; their contributions s_m w_m sum to p.
+
+    >>> s, w = torch.tensor([.377541, .750260]), torch.tensor([.916827, .083173])
+    >>> round(sum(f.contribution for f in condition_facets(s, w, ["a", "b"])), 6)
+    0.408541
+    """
+    s, w = conditions.double(), relevance.double()
+    factors = torch.ones_like(w) if factors is None else factors.double()
+    steered = steered_relevance(w, factors) if bool((factors != 1).any()) else w
+    return [
+        Facet(
+            name=name,
+            kind="condition",
+            contribution=float(s[m] * steered[m]),
+            similarity=float(s[m]),
+            weight=float(steered[m]),
+            factor=float(factors[m]),
+            change=float(s[m] * (steered[m] - w[m])),
+            query_value=query_values[m] if query_values else None,
+            item_value=item_values[m] if item_values else None,
+            guessed=bool(guessed and guessed[m] and query_values and query_values[m] is not None),
+        )
+        for m, name in enumerate(names)
+    ]
+
+
+def likely_value(
+    similarity: Tensor, values: Sequence[str | None], *, nearest: int = 10
+) -> str | None:
+    """The value that most of the items nearest in one condition have.
+
+    Args:
+        similarity: (N,) s_m between the query and each item.
+        values: N values of the attribute group, None where unknown.
+        nearest: how many items vote, each by its similarity.
+
+    Returns:
+        The value, or None if no value has at least half of the votes.
+
+    >>> likely_value(torch.tensor([.9, .8, .7, .1]), ["red", "blue", "red", "blue"], nearest=3)
+    'red'
+    """
+    known = torch.tensor([v is not None for v in values])
+    if not known.any():
+        return None
+    rows = torch.nonzero(known).flatten()
+    best = rows[torch.argsort(similarity[rows], descending=True, stable=True)[:nearest]]
+    votes: dict[str, float] = {}
+    for row in best.tolist():
+        value = values[row]
+        assert value is not None
+        votes[value] = votes.get(value, 0.0) + float(similarity[row])
+    value, most = max(votes.items(), key=lambda entry: (entry[1], entry[0]))
+    return value if most >= sum(votes.values()) / 2 else None
