@@ -1,0 +1,133 @@
+"""What several commands share: kinds of options, and how results are printed."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from tyro.conf import UseAppendAction, arg
+
+from ..errors import InputError
+
+__all__ = [
+    "Flag",
+    "Image",
+    "JsonFlag",
+    "Names",
+    "Settings",
+    "Weights",
+    "parse_settings",
+    "parse_weights",
+    "print_json",
+    "query_of",
+    "say",
+]
+
+Flag = Annotated[bool, arg(help_behavior_hint="")]
+"""A switch that is off unless given."""
+JsonFlag = Annotated[
+    bool, arg(name="json", help="Print JSON, and only JSON, on stdout.", help_behavior_hint="")
+]
+Names = Annotated[str | None, arg(metavar="A,B", help_behavior_hint="")]
+"""Names with commas between them."""
+Weights = Annotated[
+    UseAppendAction[tuple[str, ...]],
+    arg(
+        metavar="NAME=FACTOR",
+        help="How much an attribute group counts: 3 is thrice, 0 not at all; may be repeated.",
+        help_behavior_hint="",
+    ),
+]
+Settings = Annotated[
+    UseAppendAction[tuple[str, ...]],
+    arg(
+        name="set",
+        metavar="KEY=VALUE",
+        help="Override a value of the recipe, as in --set training.epochs=3; may be repeated.",
+        help_behavior_hint="",
+    ),
+]
+Image = Annotated[
+    Path | None, arg(metavar="FILE", help="A picture to ask with.", help_behavior_hint="")
+]
+
+
+def parse_weights(weights: Sequence[str]) -> dict[str, float]:
+    """`("baseColour=3",)` as `{"baseColour": 3.0}`.
+
+    Raises:
+        InputError: no `=`, or a factor that is no finite number >= 0.
+
+    >>> parse_weights(["baseColour=3", "gender=0.5"])
+    {'baseColour': 3.0, 'gender': 0.5}
+    """
+    parsed: dict[str, float] = {}
+    for text in weights:
+        name, _, factor = text.rpartition("=")
+        try:
+            value = float(factor)
+        except ValueError:
+            value = math.nan
+        if not name or not math.isfinite(value) or value < 0:
+            raise InputError(
+                f"--weigh {text}: expected NAME=FACTOR with a factor of 0 or more, "
+                "as in --weigh baseColour=3"
+            )
+        parsed[name.strip()] = value
+    return parsed
+
+
+def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
+    """`("training.epochs=3", "name=shop")` as `{"training.epochs": 3, "name": "shop"}`.
+
+    A value is read as TOML; what is no TOML is a plain string.
+
+    Raises:
+        InputError: no `=`.
+
+    >>> parse_settings(["training.epochs=3", "sets.similarity=chamfer"])
+    {'training.epochs': 3, 'sets.similarity': 'chamfer'}
+    """
+    parsed: dict[str, Any] = {}
+    for text in settings:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise InputError(f"--set {text}: expected KEY=VALUE, as in --set training.epochs=3")
+        try:
+            parsed[key.strip()] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            parsed[key.strip()] = value
+    return parsed
+
+
+def query_of(text: str, image: Path | None) -> str | Path:
+    """The one query that was given.
+
+    Raises:
+        InputError: neither text nor picture, or both, or a picture that is not there.
+    """
+    if image is not None and text:
+        raise InputError("a text and a picture were given; ask with one of the two")
+    if image is not None:
+        if not image.is_file():
+            raise InputError(f"--image {image} does not exist; give the path of a picture")
+        return image
+    if not text.strip():
+        raise InputError('nothing to search for; give a text ("red sports shoe") or --image FILE')
+    return text
+
+
+def print_json(value: Any) -> None:
+    """Print `value` as JSON on stdout, readable where stdout can show every letter."""
+    encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
+    print(json.dumps(value, indent=2, ensure_ascii=encoding != "utf8", allow_nan=False))
+
+
+def say(text: str) -> None:
+    """Print a word to the person at the terminal (stderr): stdout is the result's."""
+    print(text, file=sys.stderr, flush=True)
