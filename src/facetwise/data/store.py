@@ -58,7 +58,7 @@ def select(table: Any, columns: Sequence[str], where: str | None = None) -> pa.T
         raise InputError(f"no column {wrong[0]!r}; there are {', '.join(known)}")
     query = table.search()
     if where is not None:
-        # In parentheses, because Lance takes the longest beginning that it can read and drops the rest.
+        # In parentheses: Lance reads the longest beginning that makes sense and drops the rest.
         query = query.where(f"({_one_condition(where)})")
     try:
         return query.select(list(columns)).to_arrow()

@@ -51,7 +51,9 @@ class Checker:
         self.strict = strict
         self.skipped: list[Problem] = []
         self.notes: list[Problem] = []
-        self._seen: dict[str, tuple[str, str]] = dict.fromkeys(known, ("", "an item of the collection"))
+        self._seen: dict[str, tuple[str, str]] = dict.fromkeys(
+            known, ("", "an item of the collection")
+        )
 
     def batches(self, items: Iterable[Item]) -> Iterator[list[CheckedItem]]:
         """Check pictures on two threads (Pillow releases the interpreter lock) and ids in order.
