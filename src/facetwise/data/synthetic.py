@@ -17,6 +17,7 @@ from torch import Tensor
 from facetwise.data.attributes import AttributeTable
 from facetwise.data.collection import Collection
 from facetwise.data.item import Item
+from facetwise.data.schema import Kind
 
 __all__ = ["World", "facet_world", "shapes", "shapes_collection"]
 
@@ -51,7 +52,7 @@ def shapes(n: int, *, seed: int = 0) -> Iterator[Item]:
         outlined = chance.random() < 0.3
         turn = chance.uniform(-20, 20)
         image = Image.new("RGB", (_PIXELS, _PIXELS), _BACKGROUNDS[background])
-        text, colours = f"a {size} {colour} {shape}", (colour,)
+        text, shown = f"a {size} {colour} {shape}", [colour]
         centre = (32 + chance.uniform(-4, 4), 32 + chance.uniform(-4, 4))
         if chance.random() < 0.5:
             place, (right, down) = chance.choice(tuple(_PLACES.items()))
@@ -60,7 +61,7 @@ def shapes(n: int, *, seed: int = 0) -> Iterator[Item]:
             centre = (centre[0] - 14 * right, centre[1] - 14 * down)
             _draw(image, other_shape, other_colour, second, radius=8, turn=-turn, outlined=False)
             text += f" {place} a {other_colour} {other_shape}"
-            colours = tuple(dict.fromkeys((colour, other_colour)))
+            shown.append(other_colour)
         radius = 16 if size == "large" else 10
         _draw(image, shape, colour, centre, radius=radius, turn=turn, outlined=outlined)
         file = io.BytesIO()
@@ -72,7 +73,7 @@ def shapes(n: int, *, seed: int = 0) -> Iterator[Item]:
             group=f"{colour} {shape}",
             attributes={
                 "shape": shape,
-                "colour": colours,
+                "colour": tuple(dict.fromkeys(shown)),
                 "size": size,
                 "background": None if number % 10 == 9 else background,
                 "outlined": outlined,
@@ -156,9 +157,10 @@ def facet_world(
         start += count
     features = things.repeat_interleave(views, dim=0)
     features = features + noise / dim**0.5 * torch.randn(features.shape, generator=generator)
+    kinds: tuple[Kind, ...] = tuple("one" for _ in attributes)
     table = AttributeTable(
         groups=tuple(attributes),
-        kinds=("one",) * len(attributes),
+        kinds=kinds,
         names=tuple(names),
         group_index=torch.tensor(index, dtype=torch.long),
         states=states.repeat_interleave(views, dim=0),
