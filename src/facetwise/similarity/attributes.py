@@ -45,12 +45,12 @@ def attribute_mask(
     """Which targets of `combine_attributes` count: float, 1 where certain and 0 where not.
 
     - `"both"`: certain iff the attribute is known for both items; CUB's rule and the paper's
-      (METHODS 1.4), and the default because it keeps the share of positive targets unbiased when values
-      are missing at random.
+      (METHODS 1.4), and the default because it keeps the share of positive targets unbiased when
+      values are missing at random.
     - `"logic"`: certain iff the known values settle it, whatever the unknown one is (Kleene's
-      three-valued logic). `or` is settled (true) as soon as one item has the attribute, `and` (false) as
-      soon as one has not; xor and xnor need both. Uses more of a sparsely labelled catalogue, but `or`
-      then sees too many positives and `and` too many negatives.
+      three-valued logic). `or` is settled (true) as soon as one item has the attribute, `and`
+      (false) as soon as one has not; xor and xnor need both. Uses more of a sparsely labelled
+      catalogue, but `or` then sees too many positives and `and` too many negatives.
 
     >>> a, b = torch.tensor([[1, 0, -1]]), torch.tensor([[-1, -1, -1]])
     >>> attribute_mask(a, b, "or"), attribute_mask(a, b, "or", rule="logic")
@@ -90,7 +90,9 @@ def _outcome(a: Tensor, b: Tensor, how: Combination) -> tuple[Tensor, Tensor]:
 def _both(a: Tensor, b: Tensor, how: str) -> Tensor:
     """Known for both items; with the checks that every function here needs."""
     if a.dim() != 2 or a.shape != b.shape:
-        raise ValueError(f"attributes must both be (P, A), not {tuple(a.shape)} and {tuple(b.shape)}")
+        raise ValueError(
+            f"attributes must both be (P, A), not {tuple(a.shape)} and {tuple(b.shape)}"
+        )
     if how not in get_args(Combination):
         raise ValueError(f"how must be one of {', '.join(get_args(Combination))}, not {how!r}")
     for states in (a, b):

@@ -1,4 +1,4 @@
-"""PAN's conditional similarity: named conditions, and how relevant each is to a pair (METHODS 1.1)."""
+"""PAN's conditional similarity: conditions, and how relevant each is to a pair (METHODS 1.1)."""
 
 import math
 from collections.abc import Sequence
@@ -29,10 +29,10 @@ class ConditionalSimilarity(nn.Module):
     Args:
         dim: d, width of the features.
         conditions: M, how many.
-        init: `"metric"` starts at a distance: every row of W1 is -a / (d * mean|difference|), b1 = .9 a,
-            W2 is near 0, so that training can only improve on (negated) L1; call `calibrate` to set
-            the scale from the data. `"xavier"` is the paper's start, Xavier-uniform weights and zero
-            biases; on frozen features it ends 13 to 23 points lower (FIELDNOTES, PAN 1).
+        init: `"metric"` starts at a distance: every row of W1 is -a / (d * mean|difference|), b1 =
+            .9 a, W2 is near 0, so that training can only improve on (negated) L1; call `calibrate`
+            to set the scale from the data. `"xavier"` is the paper's start, Xavier-uniform weights
+            and zero biases; on frozen features it ends 13 to 23 points lower (FIELDNOTES, PAN 1).
         generator: randomness of the start.
         a: steepness of the metric start; an average pair starts at sigmoid(-a / 10).
     """
@@ -69,8 +69,8 @@ class ConditionalSimilarity(nn.Module):
     ) -> None:
         self.W1.fill_(-self.a / (self.W1.shape[1] * mean_difference))
         self.b1.fill_(0.9 * self.a)
-        # Small, so that all conditions start about equally relevant; not zero, or they would all get
-        # the same gradient and stay one condition.
+        # Small, so that all conditions start about equally relevant; not zero, or they would all
+        # get the same gradient and stay one condition.
         self.W2.normal_(std=0.01, generator=generator)
         self.b2.zero_()
 
@@ -122,12 +122,13 @@ class ConditionalSimilarity(nn.Module):
         gallery: Tensor,
         *,
         factors: Tensor | Sequence[float] | None = None,
-        tile: int = 512,
+        tile: int = 1024,
     ) -> Tensor:
-        """Scores of all pairs of query (Q, d) and gallery (N, d) -> (Q, N), for search: no gradients.
+        """Scores of all pairs, query (Q, d) and gallery (N, d) -> (Q, N); for search, no gradients.
 
-        At most about `tile` rows of |differences| are in memory at a time, multiplied by W1 and W2 in
-        one product while they are still in the processor's cache. `factors` (M,) steer as in `steer`.
+        At most about `tile` rows of |differences| are in memory at a time, multiplied by W1 and W2
+        in one product while they are still in the processor's cache. `factors` (M,) steer as in
+        `steer`.
         """
         d = self.W1.shape[1]
         if query.dim() != 2 or gallery.dim() != 2 or query.shape[1] != d or gallery.shape[1] != d:
@@ -140,21 +141,27 @@ class ConditionalSimilarity(nn.Module):
         q, n, m = len(query), len(gallery), len(self.b1)
         query, gallery = query.to(self.W1.dtype), gallery.to(self.W1.dtype)
         weight = torch.cat([self.W1, self.W2])
-        bias1, bias2 = self.b1, self.b2
+        bias = torch.cat([self.b1, self.b2]).unsqueeze(1)
         if factors is not None:
-            bias2 = bias2 + _log_factors(factors, bias2)
-        bias = torch.cat([bias1, bias2]).unsqueeze(1)
+            bias[m:, 0] += _log_factors(factors, self.b2)
         columns = max(1, min(n, tile))
         rows = max(1, min(q, tile // columns))
         score = torch.empty(q, n, dtype=_wide(self.b1).dtype, device=query.device)
+        differences = torch.empty(rows * columns, d, dtype=weight.dtype, device=query.device)
         for i in range(0, q, rows):
             for j in range(0, n, columns):
                 h1, h2 = query[i : i + rows, None], gallery[None, j : j + columns]
-                g = (h1 - h2).abs_()
-                # (2M, pairs): what follows then runs along whole rows of pairs
-                u = _wide(torch.addmm(bias, weight, g.view(-1, d).T))
-                s, w = u[:m].sigmoid_(), u[m:].softmax(0)
-                score[i : i + rows, j : j + columns] = s.mul_(w).sum(0).view(g.shape[:2])
+                pairs = len(h1) * h2.shape[1]
+                g = differences[:pairs].view(len(h1), -1, d)
+                torch.sub(h1, h2, out=g).abs_()
+                # (2M, pairs), so that what follows runs along whole rows of pairs; the product is
+                # faster this way round, too.
+                u = _wide(torch.addmm(bias, weight, g.view(pairs, d).T))
+                s, w = u[:m].sigmoid_(), u[m:]
+                w = w.sub_(w.amax(0)).exp_()
+                score[i : i + rows, j : j + columns] = (
+                    s.mul_(w).sum(0).div_(w.sum(0)).view(len(h1), -1)
+                )
         return score
 
 
@@ -166,9 +173,10 @@ def steer(pairs: PairScore, factors: Tensor | Sequence[float]) -> PairScore:
     Raises:
         ValueError: not M factors, a negative or infinite one, or all of them 0.
 
-    >>> two = PairScore(torch.tensor([0.5]), torch.tensor([[1.0, 0.0]]), torch.tensor([[0.5, 0.5]]))
-    >>> steer(two, [3.0, 1.0])
-    PairScore(score=tensor([0.7500]), conditions=tensor([[1., 0.]]), relevance=tensor([[0.7500, 0.2500]]))
+    >>> half = torch.tensor([[0.5, 0.5]])
+    >>> steered = steer(PairScore(torch.tensor([0.5]), torch.tensor([[1.0, 0.0]]), half), [3, 1])
+    >>> steered.score, steered.relevance
+    (tensor([0.7500]), tensor([[0.7500, 0.2500]]))
     """
     w = pairs.relevance
     # In logs, so that weights too small to multiply still share what the others give up.
@@ -182,9 +190,7 @@ def _log_factors(factors: Tensor | Sequence[float], like: Tensor) -> Tensor:
     if f.shape != like.shape:
         raise ValueError(f"expected {len(like)} factors, not {tuple(f.shape)}")
     if not bool((f >= 0).all() & f.isfinite().all() & (f > 0).any()):
-        raise ValueError(
-            f"factors must be finite and not negative, with one above 0: {f.tolist()}"
-        )
+        raise ValueError(f"factors must be finite and not negative, with one above 0: {f.tolist()}")
     return f.log()
 
 

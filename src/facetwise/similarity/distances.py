@@ -9,7 +9,8 @@ __all__ = ["distances", "squared_distances"]
 def squared_distances(x: Tensor, y: Tensor) -> Tensor:
     """Squared Euclidean distances, (n, D) and (m, D) -> (n, m), by one matrix product.
 
-    Always in float32 at least, autocast or not: |x|^2 + |y|^2 - 2 x.y loses what half precision has.
+    Always in float32 at least, autocast or not: |x|^2 + |y|^2 - 2 x.y loses what half precision
+    has.
 
     >>> squared_distances(torch.tensor([[0.0, 0.0]]), torch.tensor([[3.0, 4.0]]))
     tensor([[25.]])
@@ -25,8 +26,8 @@ def squared_distances(x: Tensor, y: Tensor) -> Tensor:
 def distances(x: Tensor, y: Tensor) -> Tensor:
     """Euclidean distances, (n, D) and (m, D) -> (n, m).
 
-    The square root has an infinite slope at zero, and a vector compared with itself is at zero but for
-    rounding. Pairs within rounding of each other count as identical: distance 0, gradient 0.
+    The square root has an infinite slope at zero, and a vector compared with itself is at zero but
+    for rounding. Pairs within rounding of each other count as identical: distance 0, gradient 0.
     """
     squared = squared_distances(x, y)
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Match probability: the chance that two sets mean the same thing, averaged over pairs of samples."""
+"""Match probability: the chance that two sets mean the same, averaged over pairs of slots."""
 
 from typing import Literal
 
@@ -26,12 +26,14 @@ def match_probability(
 
     The two papers that use it mean different things by it (METHODS T-26, T-41):
 
-    - `"cosine"`: mean of logistic(scale * cos + shift), DivE's MP baseline with scale 1 and shift 0.
+    - `"cosine"`: mean of logistic(scale * cos + shift), DivE's MP baseline with scale 1 and shift
+      0.
     - `"euclidean"`: mean of e^u / (e^u + e^-u) = logistic(2 u) with
-      u = -scale * sqrt(|z - z'|^2 + 1e-6) + shift, PCME's (METHODS 3.5); its samples are not scaled to
-      length 1, so `normalized` makes no difference. Both start from 15 on COCO, 5 on CUB.
+      u = -scale * sqrt(|z - z'|^2 + 1e-6) + shift, PCME's (METHODS 3.5); its samples are not scaled
+      to length 1, so `normalized` makes no difference. Both start from 15 on COCO, 5 on CUB.
 
-    `scale` and `shift` may be learned scalars. Masks as in `smooth_chamfer`. Result in float32 at least.
+    `scale` and `shift` may be learned scalars. Masks as in `smooth_chamfer`. Result in float32 at
+    least.
 
     >>> z = torch.zeros(1, 2, 3)
     >>> round(match_probability(z, z, scale=15, shift=0, distance="euclidean").item(), 3)
@@ -41,11 +43,11 @@ def match_probability(
         c = slot_cosines(x, y, x_mask=x_mask, y_mask=y_mask, normalized=normalized)
         p = torch.sigmoid(scale * c + shift)
     elif distance == "euclidean":
-        (n, k, d), (m, l, _) = x.shape, y.shape
+        (n, k, d), (m, k_y, _) = x.shape, y.shape
         squared = squared_distances(
-            x.transpose(0, 1).reshape(k * n, d), y.transpose(0, 1).reshape(l * m, d)
+            x.transpose(0, 1).reshape(k * n, d), y.transpose(0, 1).reshape(k_y * m, d)
         )
-        p = torch.sigmoid(2 * (shift - scale * (squared + 1e-6).sqrt())).view(k, n, l, m)
+        p = torch.sigmoid(2 * (shift - scale * (squared + 1e-6).sqrt())).view(k, n, k_y, m)
     else:
         raise ValueError(f'distance must be "cosine" or "euclidean", not {distance!r}')
     if x_mask is None and y_mask is None:

@@ -37,7 +37,8 @@ def relevance_entropy(relevance: Tensor) -> RelevanceEntropy:
 def relevance_mass(relevance: Tensor, start: int = 0, stop: int | None = None) -> float:
     """Mean share of the relevance (P, M) that goes to the conditions start ... stop - 1.
 
-    `relevance_mass(w, A)` of a hybrid model with A supervised conditions is the mass on the free ones.
+    `relevance_mass(w, A)` of a hybrid model with A supervised conditions is the mass on the free
+    ones.
 
     >>> relevance_mass(torch.tensor([[0.25, 0.25, 0.5], [0.25, 0.75, 0.0]]), 2)
     0.25
@@ -46,7 +47,8 @@ def relevance_mass(relevance: Tensor, start: int = 0, stop: int | None = None) -
 
 
 def _entropy(w: Tensor) -> Tensor:
-    return torch.special.entr(w).sum(-1)
+    entropy: Tensor = torch.special.entr(w).sum(-1)
+    return entropy
 
 
 def _checked(relevance: Tensor) -> Tensor:

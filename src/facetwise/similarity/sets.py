@@ -1,7 +1,7 @@
 """Similarities of two embedding sets: smooth-Chamfer and the three it is measured against.
 
-An embedding set is a `(K, D)` tensor of unit vectors. Every function here takes `N` sets and `M` sets
-and returns the `(N, M)` scores; all of them are reductions of the same slot-by-slot cosines
+An embedding set is a `(K, D)` tensor of unit vectors. Every function here takes `N` sets and `M`
+sets and returns the `(N, M)` scores; all of them are reductions of the same slot-by-slot cosines
 (`slot_cosines`), so a new similarity is one function here and one line in `tiles.SIMILARITIES`.
 
 These functions hold all `N x M x K x L` cosines at once, which is what a loss needs; to score
@@ -61,9 +61,9 @@ def slot_cosines(
         y = y.masked_fill(~y_mask.unsqueeze(-1), 0)
     if not normalized:
         x, y = unit(x), unit(y)
-    (n, k, d), (m, l, _) = x.shape, y.shape
-    cosines = x.transpose(0, 1).reshape(k * n, d) @ y.transpose(0, 1).reshape(l * m, d).T
-    cosines = cosines.view(k, n, l, m)
+    (n, k, d), (m, k_y, _) = x.shape, y.shape
+    cosines = x.transpose(0, 1).reshape(k * n, d) @ y.transpose(0, 1).reshape(k_y * m, d).T
+    cosines = cosines.view(k, n, k_y, m)
     return cosines if dtype == torch.float64 else cosines.float()
 
 
@@ -81,8 +81,8 @@ def smooth_chamfer(
     s(X, Y) = 1/(2 alpha |X|) sum_x LSE_y alpha c(x, y) + 1/(2 alpha |Y|) sum_y LSE_x alpha c(x, y)
 
     with c the cosine and LSE the log of the *sum* of exponentials. Symmetric, blind to the order of
-    the slots, tends to `chamfer` for large alpha (the gap is at most ln(max(K, L)) / alpha), and is the
-    cosine for K = L = 1. Its range is not [-1, 1]: two sets of K identical vectors score
+    the slots, tends to `chamfer` for large alpha (the gap is at most ln(max(K, L)) / alpha), and is
+    the cosine for K = L = 1. Its range is not [-1, 1]: two sets of K identical vectors score
     1 + ln(K)/alpha, the same offset for all pairs while K is fixed.
 
     Args:
@@ -129,7 +129,8 @@ def chamfer(
 ) -> Tensor:
     """Chamfer similarity: every slot's best cosine in the other set, mean over both directions.
 
-    x: (N, K, D), y: (M, L, D) -> (N, M); masks and `normalized` as in `smooth_chamfer`. METHODS 2.5.
+    x: (N, K, D), y: (M, L, D) -> (N, M); masks and `normalized` as in `smooth_chamfer`. METHODS
+        2.5.
     """
     c = slot_cosines(x, y, x_mask=x_mask, y_mask=y_mask, normalized=normalized)
     of_x = _hide(c, y_mask, 2).amax(2)
@@ -147,7 +148,8 @@ def max_pair(
 ) -> Tensor:
     """The best cosine of any two slots: the multiple-instance (MIL) similarity of PVSE.
 
-    x: (N, K, D), y: (M, L, D) -> (N, M); masks and `normalized` as in `smooth_chamfer`. METHODS 3.4.
+    x: (N, K, D), y: (M, L, D) -> (N, M); masks and `normalized` as in `smooth_chamfer`. METHODS
+        3.4.
     """
     c = slot_cosines(x, y, x_mask=x_mask, y_mask=y_mask, normalized=normalized)
     return _hide(_hide(c, y_mask, 2).amax(2, keepdim=True), x_mask, 0).amax((0, 2))
@@ -163,7 +165,8 @@ def average(
 ) -> Tensor:
     """Mean cosine over all pairs of slots, from one product of the mean vectors.
 
-    x: (N, K, D), y: (M, L, D) -> (N, M); masks and `normalized` as in `smooth_chamfer`. METHODS 2.5.
+    x: (N, K, D), y: (M, L, D) -> (N, M); masks and `normalized` as in `smooth_chamfer`. METHODS
+        2.5.
     """
     _check_sets(x, y, x_mask, y_mask)
     x, y = _mean_vector(x, x_mask, normalized), _mean_vector(y, y_mask, normalized)
@@ -174,8 +177,9 @@ def average(
 def mean_vectors(x: Tensor, mask: Tensor | None = None) -> Tensor:
     """The one normalised mean vector of each set: the control for what a set adds.
 
-    x: (N, K, D) -> (N, 1, D). A set model that ranks no better than its own mean vectors has learned a
-    single vector at K times the cost, whatever its variance looks like (FIELDNOTES, DivE 2).
+    x: (N, K, D) -> (N, 1, D). A set model that ranks no better than its own mean vectors has
+    learned a single vector at K times the cost, whatever its variance looks like (FIELDNOTES, DivE
+    2).
 
     >>> mean_vectors(torch.tensor([[[1.0, 0.0], [1.0, 0.0]]]))
     tensor([[[1., 0.]]])
@@ -197,10 +201,10 @@ def _mean_vector(x: Tensor, mask: Tensor | None, normalized: bool) -> Tensor:
 def _mean_log_sums(e: Tensor, alpha: float, x_mask: Tensor | None, y_mask: Tensor | None) -> Tensor:
     """`_mean_slots` of the two log-sums of e = exp(alpha c), with one logarithm for several slots.
 
-    The logs of the sums are summed as the log of their product: exponentials and logarithms, not the
-    matrix product, are what a large score matrix otherwise spends its time on.
+    The logs of the sums are summed as the log of their product: exponentials and logarithms, not
+    the matrix product, are what a large score matrix otherwise spends its time on.
     """
-    k, _, l, _ = e.shape
+    k, _, k_y, _ = e.shape
     of_x = (e if y_mask is None else e * y_mask.T[None, None]).sum(2)  # (K, N, M)
     of_y = (e if x_mask is None else e * x_mask.T[:, :, None, None]).sum(0)  # (N, L, M)
     if x_mask is not None:
@@ -208,8 +212,8 @@ def _mean_log_sums(e: Tensor, alpha: float, x_mask: Tensor | None, y_mask: Tenso
     if y_mask is not None:
         of_y.masked_fill_(~y_mask.T.unsqueeze(0), 1)
     n_x = k if x_mask is None else x_mask.sum(1).unsqueeze(1)
-    n_y = l if y_mask is None else y_mask.sum(1).unsqueeze(0)
-    left = _log_product(of_x, 0, alpha + math.log(l)).div_(n_x)
+    n_y = k_y if y_mask is None else y_mask.sum(1).unsqueeze(0)
+    left = _log_product(of_x, 0, alpha + math.log(k_y)).div_(n_x)
     return left.add_(_log_product(of_y, 1, alpha + math.log(k)).div_(n_y))
 
 

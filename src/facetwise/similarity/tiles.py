@@ -50,15 +50,17 @@ def score_matrix(
     y_mask: Tensor | None = None,
     normalized: bool = False,
 ) -> Tensor:
-    """Scores of N sets against M sets, without gradients and without N x M x K x L numbers in memory.
+    """Scores of N sets against M sets, without gradients and without all cosines in memory.
 
     Args:
         x: (N, K, D) sets.
-        y: (M, L, D) sets. Stored as (L, M, D) and passed as `.transpose(0, 1)` it is read without a copy.
+        y: (M, L, D) sets. Stored as (L, M, D) and passed as `.transpose(0, 1)` it is read without a
+            copy.
         similarity: a name in `SIMILARITIES`, or a function like them (`partial(smooth_chamfer,
             alpha=8.0)`).
-        tile: how many sets of y are scored at a time, against a quarter as many sets of x. The cosines
-            of one tile (tile^2 K L / 4 floats) should fit the processor's cache; on a GPU take 4096.
+        tile: how many sets of y are scored at a time, against a quarter as many sets of x. The
+            cosines of one tile (tile^2 K L / 4 floats) should fit the processor's cache; on a GPU
+            take 4096.
         x_mask: (N, K) bool, true where a slot is real.
         y_mask: (M, L) bool.
         normalized: the rows have length 1 already.
