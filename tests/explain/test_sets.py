@@ -2,10 +2,11 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facetwise.explain.sets import SHARES, slot_facets, slot_shares, words_read
+from facetwise.similarity import SIMILARITIES, unit
 
 V = torch.tensor([[1.0, 0.0], [0.5, math.sqrt(0.75)]])
 T = torch.tensor([[math.sqrt(0.75), 0.5], [-0.5, math.sqrt(0.75)]])
@@ -33,6 +34,7 @@ def test_shares_sum_to_the_golden_scores(name, alpha, score):
     assert float(slot_shares(C, name, alpha=alpha).sum()) == pytest.approx(score, abs=1e-6)
 
 
+@settings(deadline=None, max_examples=30)
 @given(
     k=st.integers(1, 5),
     n=st.integers(1, 5),
@@ -69,9 +71,13 @@ def test_tied_slots_share_alike():
         assert torch.allclose(slot_shares(c, name), slot_shares(c, name)[0, 0].expand(2, 2))
 
 
-def test_every_set_similarity_of_the_package_can_be_explained():
-    similarity = pytest.importorskip("facetwise.similarity.sets")
-    assert set(similarity.SIMILARITIES) <= set(SHARES)
+@pytest.mark.parametrize("name", SIMILARITIES)
+def test_every_set_similarity_of_the_package_is_shared_out_exactly(name):
+    generator = torch.Generator().manual_seed(0)
+    x, y = unit(torch.randn(2, 3, 1, 8, generator=generator, dtype=torch.float64))
+    single = SIMILARITIES[name](x, y)  # each slot as a set of its own
+    together = SIMILARITIES[name](x.transpose(0, 1), y.transpose(0, 1))
+    assert float(slot_shares(single, name).sum()) == pytest.approx(float(together), abs=1e-12)
 
 
 def test_facets_are_the_query_slots_and_look_where_their_partners_look():

@@ -150,6 +150,28 @@ class Explanation:
         out["facets"] = [{**f.to_dict(), "share": self.share(f)} for f in self.facets]
         return out
 
+    def __str__(self) -> str:
+        head = f"{self.query!r} and {self.id}: score {self.score:.4f}, rank {self.rank}"
+        if self.weigh:
+            asked = ", ".join(f"{name} x {factor:g}" for name, factor in self.weigh.items())
+            head += f" (without {asked}: {self.unsteered:.4f}, rank {self.unsteered_rank})"
+        width = max((len(f.name) for f in self.facets), default=0)
+        return "\n".join([head, *(f"  {self._line(f, width)}" for f in self.facets)])
+
+    def _line(self, facet: Facet, width: int) -> str:
+        line = f"{facet.name:{width}}  {facet.contribution:+.4f}  {self.share(facet):4.0%}"
+        if facet.kind == "condition":
+            line += f"  similarity {facet.similarity:.2f} x relevance {facet.weight:.2f}"
+        elif facet.kind == "steering":
+            line += f"  agreement {facet.similarity:.2f} x {facet.weight:+.3f}"
+        if facet.words:
+            line += "  reads " + ", ".join(word.text for word in facet.words)
+        if facet.query_value is not None or facet.item_value is not None:
+            verdict = {True: "agree", False: "differ", None: "one is not known"}[facet.agrees]
+            likely = "likely " if facet.guessed else ""
+            line += f"  {likely}{facet.query_value or '?'} | {facet.item_value or '?'}: {verdict}"
+        return line
+
     def to_image(self) -> Image.Image:
         """A picture of it: query and hit, and for each facet its share and what it looks at."""
         from .picture import draw

@@ -7,28 +7,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from facetwise.similarity import PairScore, steer
+
 from .facets import Facet
 
-__all__ = ["condition_facets", "likely_value", "steered_relevance"]
-
-
-def steered_relevance(relevance: Tensor, factors: Tensor) -> Tensor:
-    """The relevance (..., M) times the user's factors (M,), summing to 1 again.
-
-    Where the factors leave nothing (all of the mass was on conditions weighed 0) the factors' own
-    distribution is taken.
-
-    >>> steered_relevance(torch.tensor([.5, .5]), torch.tensor([3., 1.]))
-    tensor([0.7500, 0.2500])
-    """
-    weighed = relevance * factors
-    total = weighed.sum(-1, keepdim=True)
-    return torch.where(total > 0, weighed / total.clamp_min(1e-30), factors / factors.sum())
+__all__ = ["condition_facets", "likely_value"]
 
 
 def condition_facets(
-    conditions: Tensor,
-    relevance: Tensor,
+    pair: PairScore,
     names: Sequence[str],
     *,
     factors: Tensor | None = None,
@@ -39,8 +26,7 @@ def condition_facets(
     """One facet for each condition.
 
     Args:
-        conditions: (M,) s, each in [0, 1].
-        relevance: (M,) w as the model gives it, before steering.
+        pair: the one pair (P = 1), as the model scores it before steering.
         names: of the M conditions.
         factors: (M,) the user's factor on each.
         query_values, item_values: the values that the two have of each condition's attribute group.
@@ -49,13 +35,15 @@ def condition_facets(
     Returns:
         M facets; their contributions s_m w_m sum to p.
 
-    >>> s, w = torch.tensor([.377541, .750260]), torch.tensor([.916827, .083173])
-    >>> round(sum(f.contribution for f in condition_facets(s, w, ["a", "b"])), 6)
+    >>> s, w = torch.tensor([[.377541, .750260]]), torch.tensor([[.916827, .083173]])
+    >>> facets = condition_facets(PairScore((s * w).sum(-1), s, w), ["a", "b"])
+    >>> round(sum(f.contribution for f in facets), 6)
     0.408541
     """
-    s, w = conditions.double(), relevance.double()
+    exact = PairScore(*(part.double() for part in pair))
+    (s,), (w,) = exact.conditions, exact.relevance
     factors = torch.ones_like(w) if factors is None else factors.double()
-    steered = steered_relevance(w, factors) if bool((factors != 1).any()) else w
+    steered = w if bool((factors == 1).all()) else steer(exact, factors).relevance[0]
     return [
         Facet(
             name=name,

@@ -1,0 +1,87 @@
+"""The exact scan: every item is scored, tile by tile, and the best are taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from facetwise.similarity import ConditionalSimilarity, PairScore
+
+__all__ = ["best", "pair_conditions", "scan_pairs", "scan_sets", "tidy"]
+
+_PAIRS = 4096  # pairs whose conditions are held at once
+
+
+@torch.no_grad()
+def scan_sets(
+    query: Tensor, tiles: Sequence[Tensor], similarity: Callable[[Tensor, Tensor], Tensor]
+) -> Tensor:
+    """Score one set against all.
+
+    Args:
+        query: (K, D).
+        tiles: each (n, L, D); laid out slot-major ((L, n, D) transposed) nothing is copied.
+        similarity: of (1, K, D) and (n, L, D) sets, gives (1, n).
+
+    Returns:
+        (N,) scores in float32.
+    """
+    return torch.cat([similarity(query[None], tile)[0].float() for tile in tiles])
+
+
+@torch.no_grad()
+def scan_pairs(
+    query: Tensor,
+    gallery: Tensor,
+    conditional: ConditionalSimilarity,
+    factors: Tensor | None = None,
+) -> Tensor:
+    """Score one vector (d,) against all (N, d); `factors` (M,) steer. Gives (N,) float32."""
+    return conditional.against(query[None], gallery, factors=factors)[0].float()
+
+
+@torch.no_grad()
+def pair_conditions(
+    query: Tensor, gallery: Tensor, score: Callable[[Tensor, Tensor], PairScore]
+) -> Tensor:
+    """The similarity under each condition of one vector (d,) and all (N, d): (N, M)."""
+    parts = torch.split(gallery, _PAIRS)
+    return torch.cat([score(query.expand_as(part), part).conditions for part in parts])
+
+
+def tidy(scores: Tensor) -> Tensor:
+    """Scores to 1e-6, in float64.
+
+    Float32 sums differ in the seventh digit with the place in a tile; two items with equal vectors
+    must tie all the same.
+    """
+    return (scores.double() * 1e6).round() / 1e6
+
+
+def best(scores: Tensor, order: Tensor, k: int, among: Tensor | None = None) -> list[int]:
+    """The rows of the `k` highest scores, highest first; ties by `order`.
+
+    Args:
+        scores: (N,).
+        order: (N,) distinct; of two rows with the same score the one with the smaller comes first.
+        k: at most so many.
+        among: (R,) only these rows.
+
+    >>> best(torch.tensor([.5, .9, .5]), torch.tensor([2, 1, 0]), k=2)
+    [1, 2]
+    """
+    rows = torch.arange(len(scores)) if among is None else among
+    k = min(k, len(rows))
+    if k == 0:
+        return []
+    found = scores[rows]
+    # All that reach the k-th score are candidates, so that ties at the end are cut by order too.
+    reach = found >= torch.topk(found, k).values[-1]
+    rows, found = rows[reach], found[reach]
+    by_order = torch.argsort(order[rows])
+    by_score = torch.argsort(found[by_order], descending=True, stable=True)
+    return [int(row) for row in rows[by_order][by_score][:k]]

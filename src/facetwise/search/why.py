@@ -1,0 +1,146 @@
+"""A scored query to the explanation of one item's score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from facetwise.data.images import decode
+from facetwise.explain import Explanation, Facet
+from facetwise.explain.pairs import condition_facets, likely_value
+from facetwise.explain.sets import slot_facets, slot_shares, words_read
+
+from .items import value_of
+from .query import Asked, IndexedItem
+from .scan import pair_conditions
+from .scoring import Scored, Scorer
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["rank_of", "why"]
+
+
+def why(
+    scorer: Scorer,
+    scored: Scored,
+    asked: Asked,
+    own: int | None,
+    ids: Sequence[str],
+    row: int,
+    item: IndexedItem,
+) -> Explanation:
+    """Explain the score of the item in `row`.
+
+    Args:
+        scorer: what scored it.
+        scored: all scores.
+        asked: the query.
+        own: the query's own row if its picture is in the index: its attributes are known.
+        ids: of all items.
+        row: the item's.
+        item: the item.
+    """
+    if scored.using == "pairs":
+        facets = _pair_facets(scorer, scored, own, row)
+    else:
+        facets = _set_facets(scorer, scored, asked, row)
+    query_image = asked.image
+    if asked.kind == "item" and own is not None:
+        query_image = _picture(scorer.vectors.thumbnails([own])[0], asked.name)
+    left_out = own if asked.kind == "item" else None
+    return Explanation(
+        query=asked.name,
+        id=item.id,
+        using=scored.using,
+        score=float(scored.scores[row]),
+        unsteered=float(scored.unsteered[row]),
+        rank=rank_of(scored.scores, ids, row, left_out),
+        unsteered_rank=rank_of(scored.unsteered, ids, row, left_out),
+        facets=tuple(sorted(facets, key=lambda facet: -facet.contribution)),
+        weigh=scored.weigh,
+        item_texts=item.texts,
+        query_image=query_image,
+        item_image=_picture(item.thumbnail, item.id),
+    )
+
+
+def rank_of(scores: Tensor, ids: Sequence[str], row: int, left_out: int | None = None) -> int:
+    """The place of `row`, from 1: ties by id, as `search` ranks them."""
+    before = int((scores > scores[row]).sum())
+    tied = torch.nonzero(scores == scores[row]).flatten().tolist()
+    before += len([other for other in tied if other != left_out and ids[other] < ids[row]])
+    if left_out is not None and left_out != row and bool(scores[left_out] > scores[row]):
+        before -= 1
+    return before + 1
+
+
+def _picture(data: bytes, name: str) -> Image.Image:
+    return decode(data, source=f"the small picture of item {name!r}")
+
+
+@torch.no_grad()
+def _set_facets(scorer: Scorer, scored: Scored, asked: Asked, row: int) -> list[Facet]:
+    item = scorer.vectors.set(row)
+    # Each slot as a set of its own: what the similarity makes of one pair of slots.
+    single = scorer.model.similarity(scored.vector[:, None], item[:, None]).float()
+    shares = slot_shares(single, scorer.model.set_similarity, alpha=scorer.model.alpha)
+    text = asked.kind == "text"
+    facets = slot_facets(
+        single,
+        shares,
+        item_attention=scorer.vectors.attention(row),
+        query_attention=None if text else scored.attention,
+        words=words_read(scored.attention, scored.tokens)
+        if text and scored.attention is not None
+        else (),
+    )
+    for term in scored.terms:
+        agreed = float(term.agreement[row])
+        facets.append(
+            Facet(
+                name=term.group,
+                kind="steering",
+                contribution=term.gain * agreed,
+                similarity=agreed,
+                weight=term.gain,
+                factor=term.factor,
+                change=term.gain * agreed,
+                query_value=term.value if term.likelihood >= 0.5 else None,
+                item_value=value_of(scorer.attributes, row, term.group),
+                guessed=True,
+            )
+        )
+    return facets
+
+
+@torch.no_grad()
+def _pair_facets(scorer: Scorer, scored: Scored, own: int | None, row: int) -> list[Facet]:
+    gallery, table = scorer.vectors.pairs, scorer.attributes
+    assert gallery is not None
+    conditions = scorer.model.conditions
+    pair = scorer.model.pair_scores(scored.vector[None], gallery[row : row + 1])
+    groups = [c.group if c.group in table.groups else None for c in conditions]
+    item_values = [None if g is None else value_of(table, row, g) for g in groups]
+    query_values: list[str | None] = [None] * len(groups)
+    if own is not None:
+        query_values = [None if g is None else value_of(table, own, g) for g in groups]
+    guessed = [g is not None and v is None for g, v in zip(groups, query_values, strict=True)]
+    if any(guessed):
+        alike = pair_conditions(scored.vector, gallery, scorer.model.pair_scores)
+        for m, group in enumerate(groups):
+            if guessed[m] and group is not None:
+                query_values[m] = likely_value(
+                    alike[:, m], [value_of(table, r, group) for r in range(len(table))]
+                )
+    return condition_facets(
+        pair,
+        [c.name for c in conditions],
+        factors=scored.factors,
+        query_values=query_values,
+        item_values=item_values,
+        guessed=guessed,
+    )
