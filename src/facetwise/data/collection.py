@@ -118,6 +118,83 @@ class Collection:
             _keep_caches(path, fresh)
         return cls.open(path)
 
+    @classmethod
+    def from_folder(
+        cls,
+        folder: str | Path,
+        *,
+        table: str | Path | None = None,
+        out: str | Path | None = None,
+        id: str | None = None,
+        image: str | None = None,
+        texts: str | Sequence[str] | None = None,
+        attributes: str | Sequence[str] | None = None,
+        group: str | Sequence[str] | None = None,
+        outfit: str | None = None,
+        split: str | None = None,
+        name: str | None = None,
+        strict: bool = False,
+        overwrite: bool = False,
+    ) -> Collection:
+        """Make a collection of a folder's pictures, with its table if it holds one.
+
+        A column's role is guessed from its name and contents unless it is given. Without a table,
+        a picture's subfolder is its group and the words of its file name are its text.
+
+        Args:
+            folder: where the pictures are, at any depth.
+            table: csv, parquet or jsonl, in the folder or anywhere; by default the only one there.
+            out: the collection to make; by default ``FOLDER.collection`` beside the folder.
+            id: column of the ids; without one, a picture is the item, and its rows are joined.
+            image: column of paths, file names or stems, or a pattern such as ``images/{id}.jpg``.
+            texts: columns of texts; ``caption_de`` holds German ones.
+            attributes: columns of attribute groups.
+            group: columns that say which items are of one kind (together, if several).
+            outfit: column of ids of sets of items.
+            split: column of ``train``, ``val``, ``test``.
+            name: for titles.
+            strict: raise at the first bad row instead of leaving it out.
+            overwrite: replace a collection that is there already.
+
+        Raises:
+            InputError: nothing to read, a column that is not there, no usable row, or (strict) a
+                bad one. What was at `out` stays as it was.
+        """
+        from facetwise.data.importing import from_folder
+
+        return from_folder(
+            folder, table=table, out=out, id=id, image=image, texts=texts, attributes=attributes,
+            group=group, outfit=outfit, split=split, name=name, strict=strict, overwrite=overwrite,
+        )  # fmt: skip
+
+    @classmethod
+    def from_table(
+        cls,
+        path: str | Path,
+        *,
+        out: str | Path | None = None,
+        id: str | None = None,
+        image: str | None = None,
+        texts: str | Sequence[str] | None = None,
+        attributes: str | Sequence[str] | None = None,
+        group: str | Sequence[str] | None = None,
+        outfit: str | None = None,
+        split: str | None = None,
+        name: str | None = None,
+        strict: bool = False,
+        overwrite: bool = False,
+    ) -> Collection:
+        """Make a collection of a table whose pictures are in its own folder; as `from_folder`.
+
+        By default it is written beside the table: ``shop.csv`` becomes ``shop.collection``.
+        """
+        from facetwise.data.importing import from_table
+
+        return from_table(
+            path, out=out, id=id, image=image, texts=texts, attributes=attributes,
+            group=group, outfit=outfit, split=split, name=name, strict=strict, overwrite=overwrite,
+        )  # fmt: skip
+
     # -- what it holds --------------------------------------------------------------------------
 
     @property
