@@ -1,0 +1,108 @@
+"""Pictures to features: what a frozen image encoder gives, and how pixels get there."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from facetwise.errors import InputError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from facetwise.encoders.efficientnet import EfficientNetLite0
+
+__all__ = ["PARTS", "ImageEncoder", "ImageFeatures"]
+
+PARTS: Final = (1280, 16, 40, 112, 112)
+"""Widths of the parts of `ImageFeatures.pooled`: square roots of the last layer's means, then means
+of block 0 (colour), block 4 (texture) and block 10 (parts), and maxima of block 10."""
+
+_MEAN, _STD = 0.498, 0.502
+
+
+class ImageFeatures(NamedTuple):
+    """Features of N pictures."""
+
+    grid: Tensor
+    """(N, C, H, W) float16: the last layer, place by place."""
+    pooled: Tensor
+    """(N, sum(PARTS)) float32: what the pair models see; not normalised."""
+
+
+@dataclass(frozen=True)
+class ImageEncoder:
+    """EfficientNet-Lite0 at a square resolution, frozen.
+
+    Attributes:
+        pixels: width and height that pictures are resized to; a multiple of 32.
+    """
+
+    pixels: int = 160
+
+    def __post_init__(self) -> None:
+        if self.pixels < 32 or self.pixels % 32 or self.pixels > 1024:
+            raise InputError(
+                f"image pixels must be a multiple of 32 up to 1024, not {self.pixels}"
+            )
+
+    @property
+    def name(self) -> str:
+        """Name of the feature cache."""
+        return f"efficientnet-lite0-{self.pixels}"
+
+    @property
+    def grid_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of `ImageFeatures.grid` for one picture."""
+        cells = self.pixels // 32
+        return (PARTS[0], cells, cells)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of the weights and the way pictures are prepared."""
+        digest = hashlib.blake2b(f"{self.name}/1".encode(), digest_size=16)
+        for parameter in self._network.parameters():
+            digest.update(parameter.detach().numpy().tobytes())
+        return digest.hexdigest()
+
+    @cached_property
+    def _network(self) -> EfficientNetLite0:
+        from facetwise.encoders.efficientnet import EfficientNetLite0
+
+        return EfficientNetLite0.pretrained()
+
+    def prepare(self, picture: Image.Image) -> Tensor:
+        """An RGB picture -> (3, pixels, pixels) uint8.
+
+        The picture is squeezed into the square rather than cropped: a product photo's edge matters.
+        """
+        from PIL import Image
+
+        size = (self.pixels, self.pixels)
+        if picture.size != size:
+            picture = picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=3.0)
+        return torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1)
+
+    @torch.no_grad()
+    def encode(self, prepared: Sequence[Tensor]) -> ImageFeatures:
+        """Pictures as `prepare` gives them -> their features."""
+        if not prepared:
+            grid = torch.empty(0, *self.grid_shape, dtype=torch.float16)
+            return ImageFeatures(grid, torch.empty(0, sum(PARTS)))
+        x = (torch.stack(list(prepared)).float() / 255 - _MEAN) / _STD
+        grid, kept = self._network(x)
+        pooled = [
+            grid.mean((2, 3)).sqrt(),  # ReLU6 came before: nothing is negative
+            kept[0].mean((2, 3)),
+            kept[4].mean((2, 3)),
+            kept[10].mean((2, 3)),
+            kept[10].amax((2, 3)),
+        ]
+        return ImageFeatures(grid.half(), torch.cat(pooled, 1))
