@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .errors import FacetwiseError, InputError
 
-__all__ = ["building", "disk_is_full", "write_bytes", "write_text"]
+__all__ = ["building", "disk_is_full", "replacing", "write_bytes", "write_text"]
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -31,13 +31,25 @@ def write_bytes(path: str | Path, data: bytes) -> None:
     Raises:
         FacetwiseError: the disk is full (the old file is still there).
     """
+    with replacing(path) as beside:
+        beside.write_bytes(data)
+
+
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Give a file name beside `path` to write to, renamed to `path` at the end of the block.
+
+    Whatever ends the block early removes the unfinished file and leaves an old `path` untouched.
+
+    Raises:
+        FacetwiseError: the disk is full.
+    """
     path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with open(beside, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        yield beside
+        _sync_file(beside)
         os.replace(beside, path)
     except BaseException as error:
         with contextlib.suppress(OSError):
@@ -188,12 +200,17 @@ def _lock(path: Path) -> Iterator[None]:
 def _sync_tree(folder: Path) -> None:
     for directory, _, names in os.walk(folder):
         for name in names:
-            descriptor = os.open(os.path.join(directory, name), os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            _sync_file(Path(directory, name))
         _sync_directory(Path(directory))
+
+
+def _sync_file(path: Path) -> None:
+    # Windows syncs only what is open for writing; elsewhere a copied file may be read-only.
+    descriptor = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _sync_directory(folder: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from tyro.conf import Positional, arg
 
 from ..errors import InputError
-from .options import Image, JsonFlag, Weights, parse_weights, print_json, query_of, say
+from .options import Image, JsonFlag, Weights, print_json, query_of, say
 
 __all__ = ["Explain"]
 
@@ -58,10 +58,11 @@ class Explain:
                 "no item to explain; put its id (a search shows it) after the text, as in "
                 'facetwise explain shop.index "red sports shoe" 1163'
             )
-        weigh = parse_weights(self.weigh)
 
         from ..search import Index
+        from ..search.weights import parse_weights
 
+        weigh = parse_weights(self.weigh)
         why = Index.open(self.index).explain(
             query,
             item,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 import tomllib
 from collections.abc import Sequence
@@ -22,7 +21,6 @@ __all__ = [
     "Settings",
     "Weights",
     "parse_settings",
-    "parse_weights",
     "print_json",
     "query_of",
     "say",
@@ -57,31 +55,6 @@ Image = Annotated[
 ]
 
 
-def parse_weights(weights: Sequence[str]) -> dict[str, float]:
-    """`("baseColour=3",)` as `{"baseColour": 3.0}`.
-
-    Raises:
-        InputError: no `=`, or a factor that is no finite number >= 0.
-
-    >>> parse_weights(["baseColour=3", "gender=0.5"])
-    {'baseColour': 3.0, 'gender': 0.5}
-    """
-    parsed: dict[str, float] = {}
-    for text in weights:
-        name, _, factor = text.rpartition("=")
-        try:
-            value = float(factor)
-        except ValueError:
-            value = math.nan
-        if not name or not math.isfinite(value) or value < 0:
-            raise InputError(
-                f"--weigh {text}: expected NAME=FACTOR with a factor of 0 or more, "
-                "as in --weigh baseColour=3"
-            )
-        parsed[name.strip()] = value
-    return parsed
-
-
 def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
     """`("training.epochs=3", "name=shop")` as `{"training.epochs": 3, "name": "shop"}`.
 
@@ -99,9 +72,11 @@ def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
         if not equals or not key.strip():
             raise InputError(f"--set {text}: expected KEY=VALUE, as in --set training.epochs=3")
         try:
-            parsed[key.strip()] = tomllib.loads(f"value = {value}")["value"]
+            read = tomllib.loads(f"value = {value}")
         except tomllib.TOMLDecodeError:
-            parsed[key.strip()] = value
+            read = {}
+        # More than one key: the value held a line break, and TOML after it.
+        parsed[key.strip()] = read["value"] if read.keys() == {"value"} else value
     return parsed
 
 

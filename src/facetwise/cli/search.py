@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from tyro.conf import Positional, arg
 
 from ..errors import InputError
-from .options import Image, JsonFlag, Weights, parse_weights, print_json, query_of, say
+from .options import Image, JsonFlag, Weights, print_json, query_of, say
 
 __all__ = ["Search"]
 
@@ -48,13 +48,15 @@ class Search:
     def run(self) -> int:
         """Search, and print the hits."""
         query = query_of(self.text, self.image)
-        weigh = parse_weights(self.weigh)
         if self.k < 1:
             raise InputError(f"-k {self.k}: expected how many hits to show, 1 or more")
 
         from ..search import Index
+        from ..search.weights import parse_weights
 
-        hits = Index.open(self.index).search(
+        weigh = parse_weights(self.weigh)
+        index = Index.open(self.index)
+        hits = index.search(
             query,
             self.k,
             weigh=weigh or None,
@@ -70,11 +72,15 @@ class Search:
             )
         elif hits:
             from rich.console import Console
+            from rich.markup import escape
             from rich.table import Table
 
-            table = Table("rank", "id", "score")
+            table = Table("rank", "id", "score", "text")
             for hit in hits:
-                table.add_row(str(hit.rank), hit.id, f"{hit.score:.4f}")
+                texts = index.item(hit.id).texts
+                table.add_row(
+                    str(hit.rank), escape(hit.id), f"{hit.score:.4f}", escape("".join(texts[:1]))
+                )
             Console().print(table)
         if not hits:
             say("nothing found; is --where too narrow?" if self.where else "nothing found")

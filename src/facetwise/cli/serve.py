@@ -36,7 +36,9 @@ class Serve:
         from ..search import Index
         from ..web.app import create_app
 
-        app = create_app(Index.open(self.index))
+        index = Index.open(self.index)
+        app = create_app(index)
+        index.steerable(index.uses[0])  # reads model and vectors now, not at the first search
         say(f"http://{self.host}:{self.port}  (Ctrl-C stops)")
         uvicorn.run(app, host=self.host, port=self.port, log_level="warning")
         return 0

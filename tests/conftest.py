@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import io
+from types import SimpleNamespace
+
+import pytest
+from PIL import Image
+
+from facetwise import Explanation, Hit, InputError
+from facetwise.explain.facets import Facet, Word
+from facetwise.search import IndexedItem
+
+
+class FakeIndex:
+    """An index of three things that answers at once and remembers what it was asked."""
+
+    ids = ("a/1", "b<2>", "c 3")
+
+    def __init__(self):
+        self.about = SimpleNamespace(collection="shop <&>", sets=[2, 4], pairs=3)
+        self.attributes = SimpleNamespace(groups=("baseColour", "gender"))
+        self.uses = ("sets", "pairs")
+        self.asked = []
+        self.queries = []
+
+    def __len__(self):
+        return 1234
+
+    def steerable(self, using):
+        return self.attributes.groups
+
+    def search(self, query, k=10, *, weigh=None, where=None, using=None):
+        self._ask(query, weigh, where, using, k)
+        if where == "nothing = 1":
+            return []
+        return [Hit(id, 0.5 / rank, rank, True) for rank, id in enumerate(self.ids[:k], 1)]
+
+    def explain(self, query, id, *, weigh=None, using=None):
+        self._ask(query, weigh, None, using, None)
+        facets = (
+            Facet("slot 1", "slot", 0.3, similarity=0.9, weight=0.6, words=(Word("red", 0.7),)),
+            Facet("slot 2", "slot", 0.2, similarity=0.4, weight=0.4, query_value="<b>"),
+        )
+        return Explanation("red shoe", id, "sets", 0.5, 0.5, 1, 1, facets)
+
+    def item(self, id):
+        if id not in self.ids:
+            raise InputError(f"no item {id!r}; the nearest ids are a/1")
+        return IndexedItem(id, texts=(f"text of {id}",), thumbnail=picture("PNG"))
+
+    def _ask(self, query, weigh, where, using, k):
+        if weigh and not set(weigh) <= set(self.attributes.groups):
+            raise InputError(f"weigh names {sorted(weigh)}; there are baseColour, gender")
+        self.queries.append(query)
+        self.asked.append({"weigh": weigh, "where": where, "using": using, "k": k})
+
+
+def picture(kind="PNG", size=(8, 8)):
+    file = io.BytesIO()
+    Image.new("RGB", size, "red").save(file, kind)
+    return file.getvalue()
+
+
+@pytest.fixture
+def fake_index():
+    return FakeIndex()
+
+
+@pytest.fixture
+def png_bytes():
+    return picture("PNG")
