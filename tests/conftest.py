@@ -1,14 +1,22 @@
 from __future__ import annotations
 
 import io
+import math
 from types import SimpleNamespace
 
 import pytest
+import torch
+from hypothesis import settings
 from PIL import Image
+from torch import Tensor
 
 from facetwise import Explanation, Hit, InputError
 from facetwise.explain.facets import Facet, Word
 from facetwise.search import IndexedItem
+
+# The same cases on every run, and no failures because the machine was busy.
+settings.register_profile("house", derandomize=True, deadline=None, max_examples=25)
+settings.load_profile("house")
 
 
 class FakeIndex:
@@ -69,3 +77,21 @@ def fake_index():
 @pytest.fixture
 def png_bytes():
     return picture("PNG")
+
+
+def plane_vectors(*degrees: float) -> Tensor:
+    """One set (1, K, 2) of unit vectors at these angles."""
+    angles = [math.radians(d) for d in degrees]
+    return torch.tensor([[[math.cos(a), math.sin(a)] for a in angles]], dtype=torch.float64)
+
+
+@pytest.fixture
+def golden_v():
+    """METHODS 2.5: V, at 0 and 60 degrees."""
+    return plane_vectors(0, 60)
+
+
+@pytest.fixture
+def golden_t():
+    """METHODS 2.5: T, at 30 and 120 degrees."""
+    return plane_vectors(30, 120)
