@@ -1,4 +1,4 @@
-"""A tiny deterministic model over the shapes: colours of the left and the right half of a picture."""
+"""A tiny deterministic model over the shapes: colours of the left and right half of a picture."""
 
 import hashlib
 from dataclasses import dataclass
@@ -51,7 +51,9 @@ class FakeModel:
                 Condition("free 1", None),
             )
             generator = torch.Generator().manual_seed(seed)
-            self.conditional = ConditionalSimilarity(9, 3, generator=generator).requires_grad_(False)
+            self.conditional = ConditionalSimilarity(9, 3, generator=generator).requires_grad_(
+                False
+            )
             self.conditional.W1 *= torch.rand(3, 9, generator=generator) + 0.5
             self.conditional.W2 += 0.5 * torch.randn(3, 9, generator=generator)
         self.encoded = 0

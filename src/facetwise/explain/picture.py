@@ -126,7 +126,7 @@ def heat_map(picture: Image.Image, region: Tensor) -> Image.Image:
     rgb = np.asarray(picture.convert("RGB"), dtype="float64")
     faded = 0.25 * rgb.mean(axis=2, keepdims=True) + 0.75 * 235
     glow = np.array([255.0, 196.0, 0.0])
-    kept = 0.72 * rgb + 0.28 * glow
+    kept = 0.8 * rgb + 0.2 * glow
     return Image.fromarray((part * kept + (1 - part) * faded).round().astype("uint8"), "RGB")
 
 
@@ -210,7 +210,10 @@ _NAME, _BAR, _BAR_WIDTH, _NOTE = _MARGIN, _MARGIN + 160, 230, _MARGIN + 520.0
 def _column_heads(page: _Page, explanation: Explanation, y: float) -> None:
     sets = explanation.using == "sets"
     likeness = "slot" if sets else "condition"
-    note = "what it reads, and where it looks on the hit" if sets else "query and hit"
+    note = "query and hit"
+    if sets:
+        reads = any(facet.words for facet in explanation.facets)
+        note = "what it reads, and looks at" if reads else "where it looks: query, hit"
     for x, head in ((_NAME, likeness), (_BAR, "adds to the score"), (_NOTE, note)):
         page.text(x, y + 8, head.upper(), size=10, bold=True, fill=_GREY)
     page.rule(y + 22)
@@ -279,10 +282,11 @@ def _note(page: _Page, explanation: Explanation, facet: Facet, y: float, row: fl
             page.text(x + 10, y, word.text, size=12)
             x += wide + 6
     elif facet.query_value is not None or facet.item_value is not None:
+        equal = facet.query_value == facet.item_value
         fill, sign, verdict = {
-            True: (_AGREE, "=", "agree"),
+            True: (_AGREE, "=" if equal else "|", "agree" if equal else "agree in part"),
             False: (_DIFFER, "≠", "differ"),
-            None: (_GREY, "·", "one is not known"),
+            None: (_GREY, "|", "one is not known"),
         }[facet.agrees]
         likely = "likely " if facet.guessed else ""
         told = f"{likely}{facet.query_value or '?'}  {sign}  {facet.item_value or '?'}"
