@@ -1,0 +1,234 @@
+"""`facetwise data`: import your own pictures and table, and look at what came in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from tyro.conf import Positional, arg
+
+from .options import Flag, JsonFlag, Names, print_json, say
+
+if TYPE_CHECKING:
+    from ..data import Collection
+    from ..data.inspecting import Report
+
+__all__ = ["Import", "Inspect"]
+
+_SHOWN = 10
+Column = Annotated[str | None, arg(metavar="COLUMN", help_behavior_hint="")]
+
+
+@dataclass(frozen=True)
+class Import:
+    """Make a collection of a folder of pictures and, if there is one, its table.
+
+    Tables are csv, parquet or jsonl, in UTF-8. The columns for id, image, texts, attributes and
+    group are guessed from their names and contents; what you give wins. Without a table, a
+    picture's subfolder is its group. A bad row is left out and listed, unless --strict.
+
+    Example:
+        facetwise data import shop/ --out shop.collection
+        facetwise data import shop/ --table styles.csv --group articleType,baseColour
+    """
+
+    interrupted: ClassVar[str] = "nothing was written, an older collection is untouched"
+
+    folder: Annotated[
+        Path, Positional, arg(metavar="DIR", help="The folder that holds the pictures.")
+    ]
+    table: Annotated[
+        str | None,
+        arg(
+            metavar="FILE",
+            help="The table, by its name in DIR or its path.",
+            help_behavior_hint="(default: the only one in DIR)",
+        ),
+    ] = None
+    out: Annotated[
+        Path | None,
+        arg(
+            metavar="COLLECTION",
+            help="The collection to make.",
+            help_behavior_hint="(default: DIR.collection)",
+        ),
+    ] = None
+    id: Annotated[Column, arg(help="Column of the ids.")] = None
+    image: Annotated[
+        Column,
+        arg(help="Column of picture files (or their names), or a pattern: 'images/{id}.jpg'."),
+    ] = None
+    texts: Annotated[Names, arg(help="Columns of texts; caption_de holds German ones.")] = None
+    attributes: Annotated[Names, arg(help="Columns of attributes.")] = None
+    group: Annotated[Names, arg(help="Columns that together say which items are of one kind.")] = (
+        None
+    )
+    outfit: Annotated[Column, arg(help="Column of the outfits that an item belongs to.")] = None
+    split: Annotated[Column, arg(help="Column of train, val and test.")] = None
+    name: Annotated[
+        str | None,
+        arg(metavar="NAME", help="For titles.", help_behavior_hint="(default: the folder's)"),
+    ] = None
+    strict: Annotated[Flag, arg(help="Stop at the first bad row instead of leaving it out.")] = (
+        False
+    )
+    overwrite: Annotated[Flag, arg(help="Replace a collection that is there already.")] = False
+    json: JsonFlag = False
+
+    def run(self) -> int:
+        """Import, and say what was understood and left out."""
+        from ..data import Collection
+
+        collection = Collection.from_folder(
+            self.folder,
+            table=self.table,
+            out=self.out,
+            id=self.id,
+            image=self.image,
+            texts=self.texts,
+            attributes=self.attributes,
+            group=self.group,
+            outfit=self.outfit,
+            split=self.split,
+            name=self.name,
+            strict=self.strict,
+            overwrite=self.overwrite,
+        )
+        if self.json:
+            print_json(
+                {
+                    "collection": str(collection.path),
+                    "items": len(collection),
+                    "roles": dict(collection.manifest.roles),
+                    "skipped": [vars(problem) for problem in collection.skipped],
+                    "notes": [vars(problem) for problem in collection.notes],
+                }
+            )
+        else:
+            _say_what_came(collection)
+        return 0
+
+
+@dataclass(frozen=True)
+class Inspect:
+    """Show what a collection holds: counts, missing values, samples, and what is wrong.
+
+    Example:
+        facetwise data inspect shop.collection --png sheet.png
+        facetwise data inspect shop.collection --json
+    """
+
+    interrupted: ClassVar[str] = "nothing was changed"
+
+    collection: Annotated[
+        Path, Positional, arg(metavar="COLLECTION", help="What `facetwise data import` wrote.")
+    ]
+    png: Annotated[
+        Path | None,
+        arg(
+            metavar="FILE",
+            help="Write a contact sheet of sample pictures.",
+            help_behavior_hint="",
+        ),
+    ] = None
+    json: JsonFlag = False
+
+    def run(self) -> int:
+        """Inspect, and print tables or JSON."""
+        from ..data import Collection
+        from ..data.inspecting import inspect
+
+        collection = Collection.open(self.collection)
+        report = inspect(collection)
+        if self.json:
+            print_json(report.to_dict())
+        else:
+            _print_report(report)
+        if self.png is not None:
+            import io
+
+            from ..data.sheet import contact_sheet
+            from ..files import write_bytes
+
+            picture = io.BytesIO()
+            contact_sheet(collection).save(picture, format="PNG")
+            write_bytes(self.png, picture.getvalue())
+            say(f"{self.png} is written")
+        return 0
+
+
+def _say_what_came(collection: Collection) -> None:
+    for problem in collection.skipped[:_SHOWN]:
+        say(f"left out: {problem}")
+    if len(collection.skipped) > _SHOWN:
+        say(f"left out: {len(collection.skipped) - _SHOWN} more, all in `facetwise data inspect`")
+    for note in collection.notes[:_SHOWN]:
+        say(f"note: {note}")
+    if len(collection.notes) > _SHOWN:
+        say(f"note: {len(collection.notes) - _SHOWN} more, all in `facetwise data inspect`")
+    for old, new in collection.manifest.renamed.items():
+        say(f"note: the column {old!r} is called {new!r} here, because that name is taken")
+    for role, columns in collection.manifest.roles.items():
+        say(f"{role + ':':<12}{columns}")
+    left_out = f", {len(collection.skipped)} left out" if collection.skipped else ""
+    say(f"{collection.path} holds {len(collection)} items{left_out}. Next:")
+    say(f"  facetwise data inspect {collection.path} --png sheet.png")
+    say(f"  facetwise fit {collection.path} --out runs/{collection.name}")
+
+
+def _print_report(report: Report) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    facts = Table(title=escape(report.name), title_justify="left", show_header=False)
+    facts.add_column(style="bold")
+    facts.add_column()
+
+    def fact(what: str, value: object) -> None:
+        facts.add_row(what, escape(str(value)))
+
+    fact("items", report.items)
+    fact("from", report.source)
+    for role, columns in report.roles.items():
+        fact(f"{role} from", columns)
+    fact("width, height", f"{report.width}, {report.height} pixels (least / middle / most)")
+    each = f"{report.texts_per_item} an item"
+    fact("texts", f"{report.texts} ({each}), {report.items_without_text} items without")
+    if report.languages:
+        fact("languages", ", ".join(f"{code or '?'} {n}" for code, n in report.languages.items()))
+    if report.groups:
+        fact("groups", f"{report.groups} ({report.group_size} items each)")
+    if report.outfits:
+        fact("outfits", report.outfits)
+    if report.splits:
+        fact("splits", ", ".join(f"{part} {n}" for part, n in report.splits.items()))
+    console.print(facts)
+
+    if report.attributes:
+        table = Table("attribute", "values", "known", "missing", "most frequent")
+        for group in report.attributes:
+            kind = "" if group.kind == "one" else f" ({group.kind})"
+            top = ", ".join(f"{value} {n}" for value, n in group.top)
+            share = f"{100 * group.known / report.items:.0f}%"
+            table.add_row(
+                escape(group.name + kind), str(group.values), share, str(group.missing), escape(top)
+            )
+        console.print(table)
+    if report.extras:
+        table = Table("also", "kind", "known", "missing", "from", "to")
+        for extra in report.extras:
+            ends = ["" if end is None else f"{end:g}" for end in (extra.least, extra.most)]
+            share = f"{100 * extra.known / report.items:.0f}%"
+            table.add_row(escape(extra.name), extra.kind, share, str(extra.missing), *ends)
+        console.print(table)
+    console.print("[bold]What deserves a look[/bold]" if report.wrong else "Nothing looks wrong.")
+    for line in report.wrong:
+        console.print(f"- {escape(line)}")
+    for word, problems in (("left out", report.skipped), ("note", report.notes)):
+        for problem in problems[: 2 * _SHOWN]:
+            console.print(f"[dim]{word}: {escape(str(problem))}[/dim]", soft_wrap=True)
+        if len(problems) > 2 * _SHOWN:
+            console.print(f"[dim]{word}: {len(problems) - 2 * _SHOWN} more, see --json[/dim]")
