@@ -285,11 +285,7 @@ class Index:
     @cached_property
     def _id_order(self) -> Tensor:
         """(N,) the place of each row when the ids are sorted."""
-        order = torch.empty(len(self), dtype=torch.long)
-        order[torch.tensor(sorted(range(len(self)), key=self.ids.__getitem__))] = torch.arange(
-            len(self)
-        )
-        return order
+        return torch.tensor(sorted(range(len(self)), key=self.ids.__getitem__)).argsort()
 
     def _row(self, id: str) -> int:
         try:

@@ -19,14 +19,22 @@ def nearest_ids(id: str, ids: Sequence[str], *, n: int = 3) -> list[str]:
     """The ids that read most like `id`.
 
     >>> nearest_ids("shoe12", ["hat1", "shoe1", "shoe2"], n=2)
-    ['shoe2', 'shoe1']
+    ['shoe1', 'shoe2']
     """
     if len(ids) > _COMPARED:
         ordered = sorted(ids)
         place = bisect.bisect(ordered, id)
         half = _COMPARED // 2
         ids = ordered[max(0, place - half) : place + half]
-    return difflib.get_close_matches(id, ids, n=n, cutoff=0.0)
+    near = difflib.get_close_matches(id, ids, n=100 * n, cutoff=0.0)
+    alike = {other: difflib.SequenceMatcher(None, other, id).ratio() for other in near}
+    # Of those that are equally alike, the ones that begin alike: "shoe-4" means "shoe-41".
+    return sorted(near, key=lambda other: (-alike[other], -_common_start(other, id), other))[:n]
+
+
+def _common_start(a: str, b: str) -> int:
+    differ = (place for place, (x, y) in enumerate(zip(a, b, strict=False)) if x != y)
+    return next(differ, min(len(a), len(b)))
 
 
 def value_of(table: AttributeTable, row: int, group: str) -> str | None:
