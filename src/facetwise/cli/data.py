@@ -194,13 +194,14 @@ def _print_report(report: Report) -> None:
     fact("from", report.source)
     for role, columns in report.roles.items():
         fact(f"{role} from", columns)
-    fact("width, height", f"{report.width}, {report.height} pixels (least / middle / most)")
-    each = f"{report.texts_per_item} an item"
-    fact("texts", f"{report.texts} ({each}), {report.items_without_text} items without")
+    fact("width", f"{report.width} pixels")
+    fact("height", f"{report.height} pixels")
+    fact("texts", f"{report.texts} (each item {report.texts_per_item})")
+    fact("without text", f"{report.items_without_text} items")
     if report.languages:
         fact("languages", ", ".join(f"{code or '?'} {n}" for code, n in report.languages.items()))
     if report.groups:
-        fact("groups", f"{report.groups} ({report.group_size} items each)")
+        fact("groups", f"{report.groups} (items each {report.group_size})")
     if report.outfits:
         fact("outfits", report.outfits)
     if report.splits:

@@ -16,7 +16,7 @@ __all__ = ["Explain"]
 
 @dataclass(frozen=True)
 class Explain:
-    """Explain why an item answers a query: facet by facet, with what each contributed.
+    """Explain a hit facet by facet, with what each contributed.
 
     Example:
         facetwise explain shop.index "red sports shoe" 1163 --png why.png

@@ -15,7 +15,9 @@ __all__ = ["Export"]
 
 @dataclass(frozen=True)
 class Export:
-    """Write an index's vectors as a Parquet file: ids, embedding sets, pair features.
+    """Write an index's vectors as a Parquet file.
+
+    Its columns are `id`, `sets` (K lists of D numbers) and `pairs` (d numbers).
 
     Example:
         facetwise export shop.index --out vectors.parquet

@@ -15,7 +15,9 @@ __all__ = ["Serve"]
 
 @dataclass(frozen=True)
 class Serve:
-    """Serve an index as a web page and an HTTP API, on this machine only unless told otherwise.
+    """Serve an index as a web page and an HTTP API.
+
+    Only this machine can reach it, unless --host says otherwise.
 
     Example:
         facetwise serve shop.index --port 8000
