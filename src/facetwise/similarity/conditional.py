@@ -83,6 +83,36 @@ class ConditionalSimilarity(nn.Module):
         Raises:
             ValueError: features of another width, fewer than two, or all the same.
         """
+        mean_difference = self._mean_difference(features, generator, pairs).mean().item()
+        self._start_as_metric(mean_difference, generator)
+
+    @torch.no_grad()
+    def start_in_blocks(
+        self, features: Tensor, generator: torch.Generator | None = None, *, pairs: int = 10_000
+    ) -> None:
+        """Start (again) as M metrics, condition m on the m-th of M equal blocks of the features.
+
+        Each row of W1 is -a / (width * mean|difference in its block|) there and zero elsewhere. Ours,
+        not the paper's: conditions that start alike on the same features stay alike, and then
+        weighing one against another changes nothing.
+
+        Raises:
+            ValueError: d is not a multiple of M, or the features do not fit (as in `calibrate`).
+        """
+        conditions, dim = self.W1.shape
+        if dim % conditions:
+            raise ValueError(f"{dim} features cannot be cut into {conditions} equal blocks")
+        mean_difference = self._mean_difference(features, generator, pairs)
+        blocks = mean_difference.view(conditions, -1).mean(1)
+        self._start_as_metric(1.0, generator)
+        self.W1.zero_()
+        for m, block in enumerate(self.W1.view(conditions, conditions, -1).diagonal().T):
+            block.fill_(-self.a / (len(block) * float(blocks[m])))
+
+    def _mean_difference(
+        self, features: Tensor, generator: torch.Generator | None, pairs: int
+    ) -> Tensor:
+        """(d,) mean |h_i - h_j| over random pairs of the features (N, d)."""
         n = len(features)
         if features.dim() != 2 or features.shape[1] != self.W1.shape[1] or n < 2:
             raise ValueError(
@@ -91,10 +121,10 @@ class ConditionalSimilarity(nn.Module):
         i = torch.randint(n, (pairs,), generator=generator)
         j = (i + torch.randint(1, n, (pairs,), generator=generator)) % n  # never i itself
         i, j = i.to(features.device), j.to(features.device)
-        mean_difference = (features[i].float() - features[j].float()).abs().mean().item()
-        if not mean_difference > 0 or not math.isfinite(mean_difference):
-            raise ValueError(f"the mean difference of features is {mean_difference}")
-        self._start_as_metric(mean_difference, generator)
+        difference = (features[i].float() - features[j].float()).abs().mean(0)
+        if not difference.mean() > 0 or not difference.isfinite().all():
+            raise ValueError(f"the mean difference of features is {difference.mean().item()}")
+        return difference
 
     def forward(self, h1: Tensor, h2: Tensor) -> PairScore:
         """h1, h2: (P, d) -> score (P,), conditions (P, M), relevance (P, M), in float32 at least.
@@ -180,15 +210,15 @@ def steer(pairs: PairScore, factors: Tensor | Sequence[float]) -> PairScore:
     """
     w = pairs.relevance
     # In logs, so that weights too small to multiply still share what the others give up.
-    log_w = w.clamp_min(torch.finfo(w.dtype).tiny).log() + _log_factors(factors, w[0])
+    log_w = w.clamp_min(torch.finfo(w.dtype).tiny).log() + _log_factors(factors, w)
     w = torch.softmax(log_w, dim=-1)
     return PairScore((pairs.conditions * w).sum(-1), pairs.conditions, w)
 
 
 def _log_factors(factors: Tensor | Sequence[float], like: Tensor) -> Tensor:
     f = torch.as_tensor(factors, dtype=like.dtype, device=like.device)
-    if f.shape != like.shape:
-        raise ValueError(f"expected {len(like)} factors, not {tuple(f.shape)}")
+    if f.shape != like.shape[-1:]:
+        raise ValueError(f"expected {like.shape[-1]} factors, not {tuple(f.shape)}")
     if not bool((f >= 0).all() & f.isfinite().all() & (f > 0).any()):
         raise ValueError(f"factors must be finite and not negative, with one above 0: {f.tolist()}")
     return f.log()

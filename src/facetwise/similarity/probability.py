@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from facetwise.similarity.distances import squared_distances
-from facetwise.similarity.sets import slot_cosines
+from facetwise.similarity.sets import check_sets, slot_cosines
 
 __all__ = ["match_probability"]
 
@@ -26,14 +26,12 @@ def match_probability(
 
     The two papers that use it mean different things by it (METHODS T-26, T-41):
 
-    - `"cosine"`: mean of logistic(scale * cos + shift), DivE's MP baseline with scale 1 and shift
-      0.
+    - `"cosine"`: mean of logistic(scale * cos + shift); DivE's MP baseline has scale 1, shift 0.
     - `"euclidean"`: mean of e^u / (e^u + e^-u) = logistic(2 u) with
       u = -scale * sqrt(|z - z'|^2 + 1e-6) + shift, PCME's (METHODS 3.5); its samples are not scaled
       to length 1, so `normalized` makes no difference. Both start from 15 on COCO, 5 on CUB.
 
-    `scale` and `shift` may be learned scalars. Masks as in `smooth_chamfer`. Result in float32 at
-    least.
+    `scale` and `shift` may be learned scalars. Masks as in `smooth_chamfer`; float32 at least.
 
     >>> z = torch.zeros(1, 2, 3)
     >>> round(match_probability(z, z, scale=15, shift=0, distance="euclidean").item(), 3)
@@ -43,6 +41,10 @@ def match_probability(
         c = slot_cosines(x, y, x_mask=x_mask, y_mask=y_mask, normalized=normalized)
         p = torch.sigmoid(scale * c + shift)
     elif distance == "euclidean":
+        check_sets(x, y, x_mask, y_mask)
+        # Not only their scores: whatever masked slots hold must not reach the gradient either.
+        x = x if x_mask is None else x.masked_fill(~x_mask.unsqueeze(-1), 0)
+        y = y if y_mask is None else y.masked_fill(~y_mask.unsqueeze(-1), 0)
         (n, k, d), (m, k_y, _) = x.shape, y.shape
         squared = squared_distances(
             x.transpose(0, 1).reshape(k * n, d), y.transpose(0, 1).reshape(k_y * m, d)

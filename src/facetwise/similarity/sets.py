@@ -17,6 +17,7 @@ from torch import Tensor
 __all__ = [
     "average",
     "chamfer",
+    "check_sets",
     "max_pair",
     "mean_vectors",
     "slot_cosines",
@@ -52,7 +53,7 @@ def slot_cosines(
 
     `normalized=True` says that the vectors have length 1 already, and skips seeing to it.
     """
-    _check_sets(x, y, x_mask, y_mask)
+    check_sets(x, y, x_mask, y_mask)
     dtype = torch.promote_types(x.dtype, y.dtype)
     x, y = x.to(dtype), y.to(dtype)
     if x_mask is not None:
@@ -168,7 +169,7 @@ def average(
     x: (N, K, D), y: (M, L, D) -> (N, M); masks and `normalized` as in `smooth_chamfer`. METHODS
         2.5.
     """
-    _check_sets(x, y, x_mask, y_mask)
+    check_sets(x, y, x_mask, y_mask)
     x, y = _mean_vector(x, x_mask, normalized), _mean_vector(y, y_mask, normalized)
     dtype = torch.promote_types(x.dtype, y.dtype)
     return x.to(dtype) @ y.to(dtype).T
@@ -184,7 +185,7 @@ def mean_vectors(x: Tensor, mask: Tensor | None = None) -> Tensor:
     >>> mean_vectors(torch.tensor([[[1.0, 0.0], [1.0, 0.0]]]))
     tensor([[[1., 0.]]])
     """
-    _check_sets(x, x, mask, None)
+    check_sets(x, x, mask, None)
     return unit(_mean_vector(x, mask, normalized=False)).unsqueeze(1).to(x.dtype)
 
 
@@ -250,7 +251,8 @@ def _mean_slots(s: Tensor, mask: Tensor | None, dim: int) -> Tensor:
     return s.masked_fill(~real, 0).sum(dim) / real.sum(dim)
 
 
-def _check_sets(x: Tensor, y: Tensor, x_mask: Tensor | None, y_mask: Tensor | None) -> None:
+def check_sets(x: Tensor, y: Tensor, x_mask: Tensor | None, y_mask: Tensor | None) -> None:
+    """Raise ValueError unless these are (N, K, D) and (M, L, D) sets, each with a real slot."""
     if x.dim() != 3 or y.dim() != 3 or x.shape[2] != y.shape[2]:
         raise ValueError(
             f"sets must be (N, K, D) and (M, L, D), not {tuple(x.shape)} and {tuple(y.shape)}"
