@@ -127,6 +127,19 @@ def test_calibration_puts_the_average_pair_at_the_same_score(scale):
     torch.testing.assert_close(same, torch.full((300,), 0.9998766), atol=1e-5, rtol=0)
 
 
+def test_a_start_in_blocks_gives_each_condition_its_own_features():
+    module = a_module(d=12, m=3, init="metric")
+    features = random(300, 12) * torch.tensor([1.0, 10.0, 0.1]).repeat_interleave(4)
+    module.start_in_blocks(features, torch.Generator().manual_seed(0))
+    blocks = module.W1.detach().view(3, 3, 4)
+    assert (blocks[~torch.eye(3, dtype=torch.bool)] == 0).all()
+    with torch.no_grad():
+        logits = module(features[:150], features[150:]).conditions.double().logit(1e-12)
+    torch.testing.assert_close(logits.mean(0), -torch.ones(3).double(), atol=0.7, rtol=0)
+    with pytest.raises(ValueError, match="3 equal blocks"):
+        a_module(d=10, m=3).start_in_blocks(random(5, 10))
+
+
 def test_same_generator_same_start():
     one, two = a_module(seed=3, init="metric"), a_module(seed=3, init="metric")
     other = a_module(seed=4, init="metric")

@@ -71,7 +71,7 @@ def test_no_sets_give_no_scores():
 
 
 def test_unknown_name_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match="hausdorff.*smooth_chamfer, chamfer, max_pair"):
+    with pytest.raises(ValueError, match=r"hausdorff.*smooth_chamfer, chamfer, max_pair"):
         score_matrix(torch.ones(1, 1, 2), torch.ones(1, 1, 2), "hausdorff")
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 __all__ = [
     "Ties",
+    "check_scores",
     "distinct_images",
     "hits_at_k",
     "median_rank",

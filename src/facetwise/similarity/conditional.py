@@ -92,9 +92,9 @@ class ConditionalSimilarity(nn.Module):
     ) -> None:
         """Start (again) as M metrics, condition m on the m-th of M equal blocks of the features.
 
-        Each row of W1 is -a / (width * mean|difference in its block|) there and zero elsewhere. Ours,
-        not the paper's: conditions that start alike on the same features stay alike, and then
-        weighing one against another changes nothing.
+        Each row of W1 is -a / (width * mean|difference in its block|) there and zero elsewhere.
+        Ours, not the paper's: conditions that start alike on the same features stay alike, and
+        then weighing one against another changes nothing.
 
         Raises:
             ValueError: d is not a multiple of M, or the features do not fit (as in `calibrate`).
