@@ -11,7 +11,7 @@ import torch
 from facetwise.data.images import decode
 from facetwise.data.synthetic import shapes_collection
 from facetwise.search import Index
-from facetwise.similarity import ConditionalSimilarity, smooth_chamfer, unit
+from facetwise.similarity import ConditionalSimilarity, unit
 
 PALETTE = {
     "red": (214, 40, 40),
@@ -87,9 +87,6 @@ class FakeModel:
 
     def encode_texts(self, texts):
         return self.embed_texts(texts).sets
-
-    def similarity(self, x, y):
-        return smooth_chamfer(x, y)
 
     def pair_scores(self, h1, h2):
         return self.conditional(h1, h2)

@@ -8,7 +8,7 @@ import torch
 
 from facetwise.errors import InputError
 from facetwise.search import Hit, Index
-from facetwise.similarity import steer
+from facetwise.similarity import smooth_chamfer, steer
 
 TEXT = "a red circle on white"
 ASKED = [
@@ -135,7 +135,7 @@ def test_steering_a_picture_multiplies_the_relevance(index, model, collection):
 def test_steering_a_text_adds_the_expected_agreement(index, model, collection):
     plain = {hit.id: hit.score for hit in index.search(TEXT, k=90)}
     values = collection.attributes.values("colour")
-    alike = model.similarity(model.encode_texts([TEXT]), model.encode_texts(values))[0]
+    alike = smooth_chamfer(model.encode_texts([TEXT]), model.encode_texts(values))[0]
     p = dict(zip(values, torch.softmax(16 * alike, 0).tolist(), strict=True))
     mean = sum(plain.values()) / 90
     gamma = math.sqrt(sum((score - mean) ** 2 for score in plain.values()) / 90)

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from facetwise.similarity import SIMILARITIES
+
 if TYPE_CHECKING:
     from facetwise.similarity import ConditionalSimilarity, PairScore
 
-__all__ = ["best", "pair_conditions", "scan_pairs", "scan_sets", "tidy"]
+__all__ = ["best", "pair_conditions", "scan_pairs", "scan_sets", "set_similarity", "tidy"]
 
 _PAIRS = 4096  # pairs whose conditions are held at once
+
+
+def set_similarity(name: str, alpha: float) -> Callable[[Tensor, Tensor], Tensor]:
+    """The similarity `name` of sets of unit vectors, which is what an index keeps."""
+    score = partial(SIMILARITIES[name], normalized=True)
+    return partial(score, alpha=alpha) if name == "smooth_chamfer" else score
 
 
 @torch.no_grad()

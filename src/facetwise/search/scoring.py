@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from facetwise.errors import InputError
 
-from .scan import scan_pairs, scan_sets, tidy
+from .scan import scan_pairs, scan_sets, set_similarity, tidy
 from .steering import SHARPNESS, Term, agreement, check_weigh, factors_of, value_texts
 
 if TYPE_CHECKING:
@@ -60,6 +61,11 @@ class Scorer:
         self.vectors = vectors
         self.attributes = attributes
         self._value_sets: dict[str, Tensor] = {}
+
+    @cached_property
+    def similarity(self) -> Callable[[Tensor, Tensor], Tensor]:
+        """Of sets (n, K, D) and (m, K, D) of unit vectors: (n, m)."""
+        return set_similarity(self.model.set_similarity, self.model.alpha)
 
     def names(self, using: Using) -> tuple[str, ...]:
         """What `weigh` may name under each model."""
@@ -137,7 +143,7 @@ class Scorer:
             vector = image.sets[0]
             attention = None if image.attention is None else image.attention[0]
         vector = vector.float()
-        raw = scan_sets(vector, self.vectors.sets, self.model.similarity)
+        raw = scan_sets(vector, self.vectors.sets, self.similarity)
         gamma = float(raw.double().std(correction=0))
         terms = tuple(
             self._term(group, factor, gamma, vector)
@@ -157,7 +163,7 @@ class Scorer:
         texts = value_texts(group, table.values(group), flag=flag)
         if group not in self._value_sets:
             self._value_sets[group] = self.model.encode_texts(texts).float()
-        alike = self.model.similarity(vector[None], self._value_sets[group])[0].float()
+        alike = self.similarity(vector[None], self._value_sets[group])[0].float()
         likelihood = torch.softmax(SHARPNESS * alike, dim=0)
         states = table.states[:, table.slices[group]]
         likeliest = int(likelihood.argmax())

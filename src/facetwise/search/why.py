@@ -86,7 +86,7 @@ def _picture(data: bytes, name: str) -> Image.Image:
 def _set_facets(scorer: Scorer, scored: Scored, asked: Asked, row: int) -> list[Facet]:
     item = scorer.vectors.set(row)
     # Each slot as a set of its own: what the similarity makes of one pair of slots.
-    single = scorer.model.similarity(scored.vector[:, None], item[:, None]).float()
+    single = scorer.similarity(scored.vector[:, None], item[:, None]).float()
     shares = slot_shares(single, scorer.model.set_similarity, alpha=scorer.model.alpha)
     text = asked.kind == "text"
     facets = slot_facets(
