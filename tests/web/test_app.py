@@ -62,6 +62,7 @@ def test_search_for_what_is_like_an_item(client, fake_index):
     ("params", "says"),
     [
         ({"q": " "}, "nothing to search for"),
+        ({"q": "x", "like": "c 3"}, "ask with one of them"),
         ({"q": "x", "weigh": "baseColour"}, "expected NAME=FACTOR"),
         ({"q": "x", "weigh": "colour=2"}, "there are baseColour, gender"),
         ({"q": "x", "using": "both"}, "expected sets or pairs"),

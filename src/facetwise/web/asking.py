@@ -54,8 +54,11 @@ def question(
     Raises:
         InputError: nothing is asked, or an option is out of range.
     """
-    if not (image or like or text.strip()):
+    given = [bool(image), bool(like), bool(text.strip())]
+    if not any(given):
         raise InputError("nothing to search for; give a text or a picture")
+    if sum(given) > 1:
+        raise InputError("more than one of text, picture and item was given; ask with one of them")
     if not 1 <= k <= MOST_HITS:
         raise InputError(f"k = {k}: expected a number of hits from 1 to {MOST_HITS}")
     if using not in ("", "sets", "pairs"):

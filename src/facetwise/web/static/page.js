@@ -1,8 +1,12 @@
-// The number beside a slider follows it; a text or a picture takes the place of "like this".
+// The number beside a slider follows it; of text, picture and "like this" the last one given counts.
 document.addEventListener("input", (event) => {
   const field = event.target;
   if (field.type === "range") field.parentElement.querySelector("output").value = field.value;
-  if (field.name === "q" || field.name === "image") document.forms.ask.elements.like.value = "";
+  if (field.name !== "q" && field.name !== "image") return;
+  const form = document.forms.ask.elements;
+  form.like.value = "";
+  if (field.name === "q") form.image.value = "";
+  else form.q.value = "";
 });
 // "Like this" asks with the item instead of the text and the picture; weights and filter stay.
 document.addEventListener("click", (event) => {
