@@ -25,8 +25,14 @@ def test_the_region_looked_at_keeps_its_colour_and_the_rest_fades():
     assert abs(red - green) < 20
 
 
-def test_an_even_region_is_drawn_without_a_division_by_zero():
-    heat_map(Image.new("RGB", (8, 8)), torch.full((2, 2), 0.25))
+def test_a_region_that_is_nearly_even_is_drawn_nearly_even():
+    picture = Image.new("RGB", (8, 8), (200, 0, 0))
+    region = torch.full((2, 2), 0.25)
+    assert len(heat_map(picture, region).getcolors()) == 1
+    region[0, 0] += 0.01
+    low, high = heat_map(picture, region).convert("L").getextrema()
+    assert high - low < 10
+    heat_map(picture, torch.zeros(2, 2))
 
 
 def test_the_picture_has_a_row_for_each_facet():

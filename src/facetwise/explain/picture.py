@@ -117,10 +117,10 @@ def heat_map(picture: Image.Image, region: Tensor) -> Image.Image:
     import numpy as np
 
     weight = region.detach().double().cpu().numpy()
-    low, high = float(weight.min()), float(weight.max())
-    even = np.full_like(weight, 0.5)
-    weight = (weight - low) / (high - low) if high - low > 1e-9 else even
-    mask = Image.fromarray((255 * weight).round().astype("uint8"), "L")
+    # In parts of an even look, so that a slot that looks everywhere alike is shown to do so.
+    weight = weight / max(float(weight.mean()), 1e-12)
+    strength = ((weight - 0.5) / (max(float(weight.max()), 2.0) - 0.5)).clip(0, 1)
+    mask = Image.fromarray((255 * strength).round().astype("uint8"), "L")
     mask = mask.resize(picture.size, Image.Resampling.BICUBIC)
     part = np.asarray(mask, dtype="float64")[:, :, None] / 255
     rgb = np.asarray(picture.convert("RGB"), dtype="float64")
