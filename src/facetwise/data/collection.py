@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from facetwise.data import store
 from facetwise.data.item import Item, Problem
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from facetwise.data.attributes import AttributeTable
+    from facetwise.data.columns import ColumnNames
 
 __all__ = ["Collection", "Item", "Problem"]
 
@@ -125,16 +126,10 @@ class Collection:
         *,
         table: str | Path | None = None,
         out: str | Path | None = None,
-        id: str | None = None,
-        image: str | None = None,
-        texts: str | Sequence[str] | None = None,
-        attributes: str | Sequence[str] | None = None,
-        group: str | Sequence[str] | None = None,
-        outfit: str | None = None,
-        split: str | None = None,
         name: str | None = None,
         strict: bool = False,
         overwrite: bool = False,
+        **columns: Unpack[ColumnNames],
     ) -> Collection:
         """Make a collection of a folder's pictures, with its table if it holds one.
 
@@ -145,16 +140,14 @@ class Collection:
             folder: where the pictures are, at any depth.
             table: csv, parquet or jsonl, in the folder or anywhere; by default the only one there.
             out: the collection to make; by default ``FOLDER.collection`` beside the folder.
-            id: column of the ids; without one, a picture is the item, and its rows are joined.
-            image: column of paths, file names or stems, or a pattern such as ``images/{id}.jpg``.
-            texts: columns of texts; ``caption_de`` holds German ones.
-            attributes: columns of attribute groups.
-            group: columns that say which items are of one kind (together, if several).
-            outfit: column of ids of sets of items.
-            split: column of ``train``, ``val``, ``test``.
             name: for titles.
             strict: raise at the first bad row instead of leaving it out.
             overwrite: replace a collection that is there already.
+            columns: ``id`` (without one, a picture is the item, and its rows are joined);
+                ``image`` (paths, file names or stems, or a pattern such as ``images/{id}.jpg``);
+                ``texts`` (``caption_de`` holds German ones); ``attributes``; ``group`` (says which
+                items are of one kind); ``outfit``; ``split`` (train, val, test). Several columns
+                as a sequence, or with commas between them.
 
         Raises:
             InputError: nothing to read, a column that is not there, no usable row, or (strict) a
@@ -163,9 +156,8 @@ class Collection:
         from facetwise.data.importing import from_folder
 
         return from_folder(
-            folder, table=table, out=out, id=id, image=image, texts=texts, attributes=attributes,
-            group=group, outfit=outfit, split=split, name=name, strict=strict, overwrite=overwrite,
-        )  # fmt: skip
+            folder, table=table, out=out, name=name, strict=strict, overwrite=overwrite, **columns
+        )
 
     @classmethod
     def from_table(
@@ -173,16 +165,10 @@ class Collection:
         path: str | Path,
         *,
         out: str | Path | None = None,
-        id: str | None = None,
-        image: str | None = None,
-        texts: str | Sequence[str] | None = None,
-        attributes: str | Sequence[str] | None = None,
-        group: str | Sequence[str] | None = None,
-        outfit: str | None = None,
-        split: str | None = None,
         name: str | None = None,
         strict: bool = False,
         overwrite: bool = False,
+        **columns: Unpack[ColumnNames],
     ) -> Collection:
         """Make a collection of a table whose pictures are in its own folder; as `from_folder`.
 
@@ -190,10 +176,7 @@ class Collection:
         """
         from facetwise.data.importing import from_table
 
-        return from_table(
-            path, out=out, id=id, image=image, texts=texts, attributes=attributes,
-            group=group, outfit=outfit, split=split, name=name, strict=strict, overwrite=overwrite,
-        )  # fmt: skip
+        return from_table(path, out=out, name=name, strict=strict, overwrite=overwrite, **columns)
 
     # -- what it holds --------------------------------------------------------------------------
 

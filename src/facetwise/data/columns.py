@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypedDict
 
 from facetwise.data.pictures import PictureFolder
 from facetwise.data.tables import Table, Value, as_text
 from facetwise.errors import InputError
 
-__all__ = ["Profile", "Roles", "guess_roles", "profile"]
+__all__ = ["ColumnNames", "Profile", "Roles", "guess_roles", "profile"]
 
 _NAMES: Final = {
     "id": r"id|(item|product|image|article)_?id|uid|uuid|sku|asin|key",
@@ -31,6 +31,18 @@ _YES_NO: Final = frozenset(("yes", "no", "true", "false", "y", "n", "t", "f", "0
 _SAMPLE: Final = 200
 _MAX_VALUES: Final = 500
 """A column with more different values than this is not taken for an attribute group."""
+
+
+class ColumnNames(TypedDict, total=False):
+    """Columns that the user names; several as a sequence, or with commas between them."""
+
+    id: str | None
+    image: str | None
+    texts: str | Sequence[str] | None
+    attributes: str | Sequence[str] | None
+    group: str | Sequence[str] | None
+    outfit: str | None
+    split: str | None
 
 
 @dataclass
@@ -186,20 +198,17 @@ def guess_roles(
     table: Table,
     profiles: dict[str, Profile],
     pictures: PictureFolder,
-    *,
-    id: str | None = None,
-    image: str | None = None,
-    texts: Sequence[str] | None = None,
-    attributes: Sequence[str] | None = None,
-    group: Sequence[str] | None = None,
-    outfit: str | None = None,
-    split: str | None = None,
+    columns: ColumnNames,
 ) -> Roles:
-    """The roles as given, and a guess for each that is None.
+    """The roles as given in `columns`, and a guess for each that is missing there.
 
     Raises:
         InputError: a given column is not there, or no column leads to pictures.
     """
+    id, image = columns.get("id"), columns.get("image")
+    outfit, split = columns.get("outfit"), columns.get("split")
+    texts, attributes = _names(columns.get("texts")), _names(columns.get("attributes"))
+    group = _names(columns.get("group"))
     given: dict[str, Sequence[str | None]] = {
         "id": [id],
         "image": [image if image and "{" not in image else None],
@@ -262,6 +271,12 @@ def guess_roles(
     )
 
 
+def _names(given: str | Sequence[str] | None) -> Sequence[str] | None:
+    if isinstance(given, str):
+        return tuple(name.strip() for name in given.split(",") if name.strip())
+    return given
+
+
 def _called(name: str, role: str) -> bool:
     """Whether a column's name, written in any of the usual ways, suits the role."""
     plain = re.sub(r"(?<=[a-z])(?=[A-Z])|[\s-]+", "_", name.strip()).lower()
@@ -322,4 +337,6 @@ def _is_text(name: str, column: Profile) -> bool:
 
 
 def _is_attribute(column: Profile) -> bool:
-    return not column.pictures and column.categorical and (column.flag or not column.numeric)
+    if column.flag and len(column.distinct) == 2:
+        return True
+    return not column.pictures and column.categorical and not column.numeric

@@ -32,7 +32,9 @@ class Spread:
         return cls(min(numbers), float(median(numbers)), max(numbers))
 
     def __str__(self) -> str:
-        return f"{self.least:g} / {self.middle:g} / {self.most:g}"
+        if self.least == self.most:
+            return f"{self.most:g}"
+        return f"{self.least:g} to {self.most:g}, median {self.middle:g}"
 
 
 @dataclass(frozen=True)
@@ -198,18 +200,18 @@ def _wrong(report: Report) -> Iterable[str]:
     if report.skipped:
         counts = _counts(problem.kind for problem in report.skipped)
         kinds = ", ".join(f"{kind}: {n}" for kind, n in counts.items())
-        yield f"{len(report.skipped)} rows were left out ({kinds})"
+        yield f"rows left out: {len(report.skipped)} ({kinds})"
     if report.items_without_text == report.items:
         yield "no item has a text: searching by text cannot be learned"
     elif report.items_without_text:
-        yield f"{report.items_without_text} items have no text; they teach nothing about words"
-    if report.groups_with_one_item > 0:
+        yield f"items without text: {report.items_without_text}; they teach nothing about words"
+    if report.groups_with_one_item:
         yield (
-            f"{report.groups_with_one_item} of {report.groups} groups have one member, "
-            "which gives no pair to learn from"
+            f"groups with one member: {report.groups_with_one_item} of {report.groups}; "
+            "they give no pair to learn from"
         )
     if report.groups and report.items_without_group:
-        yield f"{report.items_without_group} items are in no group"
+        yield f"items in no group: {report.items_without_group}"
     if not report.groups and not report.attributes:
         yield "there are neither groups nor attributes: only image-text similarity can be learned"
     for group in report.attributes:
@@ -221,10 +223,13 @@ def _wrong(report: Report) -> Iterable[str]:
     if report.same_picture:
         count = sum(len(ids) for ids in report.same_picture)
         example = ", ".join(report.same_picture[0][:3])
-        yield f"{count} items share {len(report.same_picture)} pictures byte by byte (as {example})"
+        yield (
+            f"items whose picture is another item's, byte by byte: {count} "
+            f"({len(report.same_picture)} pictures, the first of {example})"
+        )
     if report.conflicting:
         example = ", ".join(report.conflicting[0][:3])
         yield (
-            f"{len(report.conflicting)} of these pictures have items that differ in group or "
-            f"attributes (as {example})"
+            f"equal pictures whose items differ in group or attributes: {len(report.conflicting)} "
+            f"(the first of {example})"
         )

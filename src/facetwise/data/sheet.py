@@ -30,7 +30,7 @@ def sample_rows(count: int, wanted: int) -> list[int]:
 
 
 def contact_sheet(
-    collection: Collection, rows: Sequence[int] | None = None, *, across: int = 6, lines: int = 6
+    collection: Collection, rows: Sequence[int] | None = None, *, across: int = 6, lines: int = 8
 ) -> Image.Image:
     """Pictures in a grid, each above its id, text, group and attributes.
 
@@ -76,8 +76,10 @@ def _caption(
     more = f" (+{len(texts) - 1})" if len(texts) > 1 else ""
     caption = [
         (collection.ids[row], "strong"),
-        (texts[0] + more, "plain") if texts else ("no text", "faint"),
+        *_wrapped(texts[0] + more if texts else "", "plain"),
     ]
+    if not texts:
+        caption.append(("no text", "faint"))
     if group is not None:
         caption.append((group, "plain"))
     known = [(name, _words(value)) for name, value in cells.items() if value not in (None, [])]
@@ -94,8 +96,18 @@ def _words(value: object) -> str:
     return ", ".join(value) if isinstance(value, list) else str(value)
 
 
+def _wrapped(text: str, ink: str) -> list[tuple[str, str]]:
+    """One or two lines; what does not fit into them is cut when drawn."""
+    words = text[:200].split()
+    fits = 0
+    while fits < len(words) and _font(13).getlength(" ".join(words[: fits + 1])) <= _PICTURE:
+        fits += 1
+    parts = (" ".join(words[: max(1, fits)]), " ".join(words[max(1, fits) :]))
+    return [(part, ink) for part in parts if part]
+
+
 def _cut(text: str, width: int) -> str:
-    text = " ".join(text.split())
+    text = " ".join(text[:200].split())
     if _font(13).getlength(text) <= width:
         return text
     while text and _font(13).getlength(text + "…") > width:
