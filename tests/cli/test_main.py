@@ -4,9 +4,11 @@ import errno
 import importlib
 import json
 import os
+import socket
 import subprocess
 import sys
-import tomllib
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -222,7 +224,103 @@ def test_explain_without_an_id_says_what_is_missing(searches, capsys):
     assert "no item to explain" in capsys.readouterr().err
 
 
-def test_the_version_is_the_packages():
-    root = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
-    with open(os.path.join(root, "pyproject.toml"), "rb") as file:
-        assert "version" in tomllib.load(file)["project"]["dynamic"]
+def test_serve_listens_on_this_machine_only(searches, monkeypatch, capsys):
+    listened = []
+
+    def run(self, sockets):
+        listened.extend(sockets[0].getsockname())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("uvicorn.Server.run", run)
+    assert main(["serve", "shop.index", "--port", "0"]) == 0
+    host, port = listened
+    assert host == "127.0.0.1"
+    assert f"http://127.0.0.1:{port} " in capsys.readouterr().err
+
+
+def test_serve_says_that_a_port_is_taken(searches, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["serve", "shop.index", "--port", str(port)]) == 2
+    assert f"cannot listen on 127.0.0.1 port {port}" in capsys.readouterr().err
+
+
+@pytest.fixture
+def trains(monkeypatch):
+    """Stands in for the rooms behind fit, evaluate, index and export, and keeps what they get."""
+    seen = {}
+    collection = SimpleNamespace(name="shop")
+    report = SimpleNamespace(to_dict=lambda: {"rsum": 250.5}, table=lambda: "rsum 250.5")
+
+    class Index:
+        @staticmethod
+        def build(model, what, out, *, overwrite):
+            seen["built"] = (model, what, out, overwrite)
+            return range(7)
+
+        @staticmethod
+        def open(path):
+            return path
+
+    def fit(*given, **named):
+        seen["fitted"] = (given, named)
+
+    def evaluate(*given, **named):
+        seen["evaluated"] = (given, named)
+        return report
+
+    def export_vectors(*given, **named):
+        seen["exported"] = (given, named)
+        return 7
+
+    monkeypatch.setattr("facetwise.data.Collection.open", lambda path: collection)
+    monkeypatch.setattr("facetwise.training.fit", fit, raising=False)
+    monkeypatch.setattr("facetwise.evaluation.evaluate", evaluate, raising=False)
+    monkeypatch.setattr("facetwise.models.load", lambda path: f"model of {path}", raising=False)
+    monkeypatch.setattr("facetwise.search.Index", Index)
+    monkeypatch.setattr("facetwise.search.export.export_vectors", export_vectors)
+    return seen
+
+
+def test_fit_passes_recipe_seed_and_overrides_on(trains, capsys):
+    words = ["fit", "shop.collection", "--recipe", "my.toml", "--seed", "3", "--json"]
+    assert main([*words, "--set", "training.epochs=3", "--set", "sets.loss=triplet"]) == 0
+    (_, named) = trains["fitted"]
+    assert named == {
+        "recipe": "my.toml",
+        "out": Path("runs/shop"),
+        "overrides": {"training.epochs": 3, "sets.loss": "triplet"},
+        "seed": 3,
+    }
+    assert json.loads(capsys.readouterr().out)["run"] == str(Path("runs/shop"))
+
+
+def test_fit_says_what_to_type_next(trains, capsys):
+    assert main(["fit", "shop.collection", "--out", "runs/mine"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "facetwise index runs/mine shop.collection --out shop.index" in captured.err
+
+
+def test_evaluate_prints_a_table_or_json(trains, capsys):
+    words = ["evaluate", "runs/shop", "--collection", "shop.collection"]
+    assert main([*words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"rsum": 250.5}
+    assert main([*words, "--split", "test"]) == 0
+    assert "rsum 250.5" in capsys.readouterr().out
+    assert trains["evaluated"][1] == {"split": "test"}
+
+
+def test_index_is_named_after_the_collection(trains, capsys):
+    assert main(["index", "runs/shop", "shop.collection", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"index": "shop.index", "items": 7}
+    assert trains["built"][2:] == (Path("shop.index"), False)
+    assert main(["index", "runs/shop", "shop.collection", "--out", "x", "--overwrite"]) == 0
+    assert trains["built"][2:] == (Path("x"), True)
+    assert "facetwise search x" in capsys.readouterr().err
+
+
+def test_export_says_how_many(trains, capsys):
+    assert main(["export", "shop.index", "--out", "v.parquet", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"file": "v.parquet", "items": 7}
+    assert trains["exported"] == ((Path("shop.index"), Path("v.parquet")), {"overwrite": False})

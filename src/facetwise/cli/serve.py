@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
 
 from tyro.conf import Positional, arg
 
+from ..errors import InputError
 from .options import say
 
 __all__ = ["Serve"]
@@ -32,7 +34,7 @@ class Serve:
     port: Annotated[int, arg(help="The port to listen on.")] = 8000
 
     def run(self) -> int:
-        """Serve until Ctrl-C."""
+        """Serve until Ctrl-C, which is the way to stop it."""
         import uvicorn
 
         from ..search import Index
@@ -40,7 +42,27 @@ class Serve:
 
         index = Index.open(self.index)
         app = create_app(index)
-        index.steerable(index.uses[0])  # reads model and vectors now, not at the first search
-        say(f"http://{self.host}:{self.port}  (Ctrl-C stops)")
-        uvicorn.run(app, host=self.host, port=self.port, log_level="warning")
+        with _listen(self.host, self.port) as listening:
+            index.steerable(index.uses[0])  # reads model and vectors now, not at the first search
+            say(f"http://{_shown(self.host)}:{listening.getsockname()[1]}  (Ctrl-C stops)")
+            server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+            try:
+                server.run(sockets=[listening])
+            except KeyboardInterrupt:
+                say("stopped")
         return 0
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket to serve on; that the port is taken is found out before anything is loaded."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:
+        raise InputError(
+            f"cannot listen on {host} port {port} ({error}); choose another with --port or --host"
+        ) from error
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
