@@ -4,6 +4,7 @@ import errno
 import importlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -134,6 +135,26 @@ def test_a_reader_that_leaves_early_is_no_error():
     os.close(writer)
     assert run.returncode == 0
     assert run.stderr == b""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
+def test_ctrl_c_ends_a_real_process_with_130_and_one_line():
+    code = (
+        "import sys, time\n"
+        "from facetwise.cli.main import main\n"
+        "from facetwise.cli.index import BuildIndex\n"
+        "BuildIndex.run = lambda self: print('started', flush=True) or time.sleep(60)\n"
+        "sys.exit(main(['index', 'runs/shop', 'shop.collection']))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "started\n"
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert said.count("\n") == 1
+    assert said.startswith("stopped: interrupted; an older index is untouched")
 
 
 def test_the_installed_command_is_this_main():
