@@ -17,8 +17,8 @@ from facetwise.data.schema import Kind
 
 __all__ = ["AttributeTable"]
 
-_CELLS = 1 << 24
-"""Pairs times attributes that `same_value` compares at once: 16 MB a mask."""
+_CELLS = 1 << 22
+"""Pairs times attributes that `same_value` compares at once: 16 MB of floats."""
 
 
 @dataclass(frozen=True)
@@ -109,10 +109,7 @@ class AttributeTable:
 
     def known(self) -> Tensor:
         """(N, G) bool: whether anything is known of the item in the group."""
-        known = torch.zeros(len(self.groups), len(self), dtype=torch.bool)
-        for g, group in enumerate(self.groups):
-            known[g] = (self.states[:, self.slices[group]] >= 0).any(dim=1)
-        return known.T
+        return self._any(self.states >= 0).bool()
 
     def rows(self, rows: Tensor) -> AttributeTable:
         """The table of the given items only; the attributes stay the same."""
@@ -133,24 +130,24 @@ class AttributeTable:
         Returns:
             targets (P, G), 1 or 0, and mask (P, G), 1 where the target is known; both float32.
         """
-        targets = torch.zeros(len(self.groups), len(r))
-        mask = torch.zeros(len(self.groups), len(r))
+        flags = torch.tensor([kind == "flag" for kind in self.kinds], dtype=torch.bool)
+        flag = flags[self.group_index]
+        targets = torch.zeros(len(r), len(self.groups))
+        mask = torch.zeros(len(r), len(self.groups))
         step = max(1, _CELLS // max(1, len(self.names)))
         for start in range(0, len(r), step):
             part = slice(start, start + step)
-            a, b = self.states[r[part]], self.states[c[part]]
-            for g, (group, kind) in enumerate(zip(self.groups, self.kinds, strict=True)):
-                u, v = a[:, self.slices[group]], b[:, self.slices[group]]
-                if kind == "flag":
-                    known = ((u >= 0) & (v >= 0)).any(dim=1)
-                    shared = (u == v).all(dim=1) & known
-                else:
-                    shared = ((u == 1) & (v == 1)).any(dim=1)
-                    possible = ((u != 0) & (v != 0)).any(dim=1)
-                    known = shared | ~possible
-                targets[g, part] = shared.float()
-                mask[g, part] = known.float()
-        return targets.T.contiguous(), mask.T.contiguous()
+            u, v = self.states[r[part]], self.states[c[part]]
+            shared = ((u == 1) & (v == 1)) | (flag & (u == 0) & (v == 0))
+            doubtful = torch.where(flag, (u < 0) | (v < 0), (u != 0) & (v != 0))
+            targets[part] = self._any(shared)
+            mask[part] = targets[part].maximum(1 - self._any(doubtful))
+        return targets, mask
+
+    def _any(self, cells: Tensor) -> Tensor:
+        """(P, A) bool to (P, G): 1 where a group has any. A product is faster than `any`."""
+        member = (self.group_index[:, None] == torch.arange(len(self.groups))).float()
+        return (cells.float() @ member > 0).float()
 
 
 def _flat(column: Any) -> tuple[np.ndarray[Any, Any], Any]:

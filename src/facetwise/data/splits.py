@@ -27,7 +27,7 @@ def holdout(keys: Sequence[str], fractions: Mapping[str, float], seed: int = 0) 
         seed: another seed is another split.
 
     >>> holdout(["a", "b", "c", "a"], {"test": 0.5}, seed=1)
-    ['test', 'train', 'train', 'test']
+    ['train', 'test', 'test', 'train']
     """
     if any(share < 0 for share in fractions.values()) or sum(fractions.values()) > 1 + 1e-9:
         raise InputError(f"parts of {dict(fractions)} are not shares of one whole; use 0 to 1")

@@ -10,6 +10,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
+import pyarrow as pa
+
 from facetwise.data import store
 from facetwise.data.images import check
 from facetwise.data.item import Item, Problem
@@ -22,6 +24,9 @@ __all__ = ["BATCH", "BATCH_BYTES", "MAX_TEXT", "Checker", "image_hash", "write_i
 BATCH: Final = 256
 BATCH_BYTES: Final = 64_000_000
 """A batch ends at so many items or so many picture bytes, whichever comes first."""
+
+_FRAGMENT: Final = 4096
+_STEP: Final = 64
 
 MAX_TEXT: Final = 10_000
 """Characters of a text that are kept: a text encoder reads a few hundred."""
@@ -143,25 +148,40 @@ def write_items(
     """
     database, columns, parts, count = store.connect(folder), Columns(), 0, 0
     table: Any = None
+    waiting: list[Any] = []
     with bar("reading items", total) as progress:
         for batch in checker.batches(_counted(items, progress)):
             if not batch:
                 continue
             changed = [columns.learn(entry.item) for entry in batch]
             if table is None or any(changed):
+                _flush(table, waiting)
                 table = database.create_table(f"part{parts}", schema=columns.schema())
                 parts += 1
-            table.add(columns.batch(batch))
+            waiting.append(columns.batch(batch))
+            _flush(table, waiting, unless_few=True)
             count += len(batch)
+    _flush(table, waiting)
     if parts > 1:
         whole = database.create_table("items", schema=columns.schema())
         for number in range(parts):
-            for stored in database.open_table(f"part{number}").search().to_batches(BATCH):
-                whole.add(columns.upgraded(stored))
+            for stored in database.open_table(f"part{number}").search().to_batches(_STEP):
+                waiting.append(columns.upgraded(stored))
+                _flush(whole, waiting, unless_few=True)
+            _flush(whole, waiting)
             database.drop_table(f"part{number}")
     elif parts == 1:
         os.rename(folder / "part0.lance", folder / "items.lance")
     return columns, count
+
+
+def _flush(table: Any, waiting: list[Any], *, unless_few: bool = False) -> None:
+    """Write the batches that wait, as one fragment: many small ones slow every reading down."""
+    rows = sum(batch.num_rows for batch in waiting)
+    few = rows < _FRAGMENT and sum(batch.nbytes for batch in waiting) < BATCH_BYTES
+    if waiting and not (unless_few and few):
+        table.add(pa.Table.from_batches(waiting))
+        waiting.clear()
 
 
 def _counted(items: Iterable[Item], progress: Any) -> Iterator[Item]:
