@@ -31,7 +31,7 @@ def test_import_and_inspect(shop, tmp_path, capsys):
     assert main([*command, "--group", "gender,baseColour", "--out", out]) == 0
     said = capsys.readouterr()
     assert said.out == ""
-    assert "left out: styles.csv row 10: 'id' names '8'" in said.err
+    assert "left out: styles.csv row 10: 'id' names '8', but no picture below" in said.err
     assert "holds 8 items, 1 left out" in said.err
     assert f"facetwise fit {out}" in said.err
     assert Collection.open(out).groups[:2] == ["Men / Red", None]
@@ -54,6 +54,8 @@ def test_import_prints_json_only(shop, tmp_path, capsys):
     out = tmp_path / "shop.collection"
     assert main(["data", "import", str(shop), "--out", str(out), "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
+    assert main(["data", "import", str(shop / "styles.csv"), "--out", f"{out}2", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["roles"] == answer["roles"]
     assert answer["collection"] == str(out)
     assert answer["items"] == 8
     assert answer["roles"]["texts"] == "productDisplayName"

@@ -1,15 +1,21 @@
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
+import warnings
 import zlib
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from facetwise.data import images
 from facetwise.data.images import check, decode
 from facetwise.errors import InputError
+
+from .conftest import encoded
 
 
 def bomb(width=20_000, height=20_000):
@@ -90,9 +96,27 @@ def test_refuses_a_file_that_was_cut_off(read, kind):
         read(data[: len(data) // 2], source="a.img")
 
 
-def test_opening_leaves_the_callers_warning_filters_alone(picture_bytes):
-    import warnings
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from(["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP"]),
+    st.lists(st.tuples(st.integers(0, 1 << 16), st.integers(0, 255)), max_size=8),
+    st.integers(0, 1 << 16),
+)
+def test_whatever_is_damaged_is_read_or_refused(kind, changes, end):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = bytearray(encoded("teal", (9, 5), kind, exif=exif))
+    for place, value in changes:
+        data[place % len(data)] = value
+    data = bytes(data[: max(1, end % (2 * len(data)))])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns of a damaged EXIF part
+        for read in (decode, check):
+            with contextlib.suppress(InputError):
+                read(data, source="a")
 
+
+def test_opening_leaves_the_callers_warning_filters_alone(picture_bytes):
     before = list(warnings.filters)
     decode(picture_bytes(), source="a")
     assert list(warnings.filters) == before

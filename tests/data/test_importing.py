@@ -99,8 +99,8 @@ def test_bad_rows_are_left_out_and_each_says_why(shop):
     assert "row 3 (id '2'): the picture is empty" in said[3]
     assert "row 4 (id '3'): the picture cannot be read" in said[4]
     assert "row 5 (id '4'): the picture is truncated or damaged" in said[5]
-    assert "row 6: 'image' names 'missing.jpg', which does not exist below" in said[6]
-    assert said[6].endswith("put the picture there, or leave the row out")
+    assert "row 6: 'image' names 'missing.jpg', but no picture below" in said[6]
+    assert said[6].endswith("is called so; put it there, or leave the row out")
     assert "row 7: column 'image' names no picture" in said[7]
     assert "row 8 has no id" in said[8]
     assert "row 9: '../../etc/passwd' leads out of" in said[9]
@@ -172,6 +172,17 @@ def test_folders_named_train_and_test_are_splits(shop):
     assert collection.groups == ["cat", "dog", "dog", "cat"]
     assert collection.splits == ["test", "test", "test", "train"]
     assert collection.ids == ["test/cat/a", "test/dog/a.jpg", "test/dog/a.png", "train/cat/a"]
+
+
+def test_folders_that_all_pictures_share_are_no_groups(shop):
+    shop.pictures("images/cat/a.jpg", "images/dog/b.jpg", "images/dog/old/c.jpg")
+    assert Collection.from_folder(shop.root, out=shop.out).groups == ["cat", "dog", "dog/old"]
+    for name in ("one/a.jpg", "same/x/a.jpg", "same/x/b.jpg", "sets/train/a.jpg", "sets/val/b.jpg"):
+        shop.picture(f"../{name}")
+    parent = shop.root.parent
+    assert Collection.from_folder(parent / "one").groups == [None]
+    assert Collection.from_folder(parent / "same").groups == [None, None]
+    assert Collection.from_folder(parent / "sets").splits == ["train", "val"]
 
 
 def test_a_folder_without_pictures(shop):

@@ -36,7 +36,9 @@ class Import:
     interrupted: ClassVar[str] = "nothing was written, an older collection is untouched"
 
     folder: Annotated[
-        Path, Positional, arg(metavar="DIR", help="The folder that holds the pictures.")
+        Path,
+        Positional,
+        arg(metavar="DIR", help="The folder that holds the pictures, or a table among them."),
     ]
     table: Annotated[
         str | None,
@@ -80,9 +82,10 @@ class Import:
         """Import, and say what was understood and left out."""
         from ..data import Collection
 
+        is_table = self.folder.is_file() and self.table is None
         collection = Collection.from_folder(
-            self.folder,
-            table=self.table,
+            self.folder.parent if is_table else self.folder,
+            table=self.folder.absolute() if is_table else self.table,
             out=self.out,
             id=self.id,
             image=self.image,
@@ -101,6 +104,7 @@ class Import:
                     "collection": str(collection.path),
                     "items": len(collection),
                     "roles": dict(collection.manifest.roles),
+                    "left_out": dict(collection.manifest.left_out),
                     "skipped": [vars(problem) for problem in collection.skipped],
                     "notes": [vars(problem) for problem in collection.notes],
                 }
@@ -159,19 +163,21 @@ class Inspect:
 
 
 def _say_what_came(collection: Collection) -> None:
+    more = "are listed by `facetwise data inspect`"
     for problem in collection.skipped[:_SHOWN]:
         say(f"left out: {problem}")
-    if len(collection.skipped) > _SHOWN:
-        say(f"left out: {len(collection.skipped) - _SHOWN} more, all in `facetwise data inspect`")
+    count = sum(collection.manifest.left_out.values())
+    if count > _SHOWN:
+        say(f"left out: {count - _SHOWN} more, which {more}")
     for note in collection.notes[:_SHOWN]:
         say(f"note: {note}")
     if len(collection.notes) > _SHOWN:
-        say(f"note: {len(collection.notes) - _SHOWN} more, all in `facetwise data inspect`")
+        say(f"note: {len(collection.notes) - _SHOWN} more, which {more}")
     for old, new in collection.manifest.renamed.items():
         say(f"note: the column {old!r} is called {new!r} here, because that name is taken")
     for role, columns in collection.manifest.roles.items():
         say(f"{role + ':':<12}{columns}")
-    left_out = f", {len(collection.skipped)} left out" if collection.skipped else ""
+    left_out = f", {count} left out" if count else ""
     say(f"{collection.path} holds {len(collection)} items{left_out}. Next:")
     say(f"  facetwise data inspect {collection.path} --png sheet.png")
     say(f"  facetwise fit {collection.path} --out runs/{collection.name}")
@@ -228,6 +234,9 @@ def _print_report(report: Report) -> None:
     console.print("[bold]What deserves a look[/bold]" if report.wrong else "Nothing looks wrong.")
     for line in report.wrong:
         console.print(f"- {escape(line)}")
+    skipped, listed = sum(report.left_out.values()), len(report.skipped)
+    if skipped > listed:
+        console.print(f"[dim]of {skipped} rows left out, the first {listed} are on record[/dim]")
     for word, problems in (("left out", report.skipped), ("note", report.notes)):
         for problem in problems[: 2 * _SHOWN]:
             console.print(f"[dim]{word}: {escape(str(problem))}[/dim]", soft_wrap=True)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -102,7 +101,9 @@ class Collection:
         checker = Checker(strict=strict)
         with building(path, overwrite=overwrite, marker=FILE) as fresh:
             columns, count = write_items(fresh, items, checker, total=total)
-            left_out = (*skipped, *checker.skipped)
+            left_out = sorted(
+                (*skipped, *checker.skipped), key=lambda problem: (problem.file, problem.row or 0)
+            )
             if count == 0:
                 why = f" (the first of {len(left_out)} problems: {left_out[0]})" if left_out else ""
                 raise InputError(f"{source or path}: no items to keep{why}; nothing was written")
@@ -113,9 +114,7 @@ class Collection:
                 attributes=columns.attributes,
                 extras=columns.extras,
                 renamed=columns.renamed,
-                skipped=left_out,
-                notes=(*notes, *checker.notes),
-            ).write(fresh)
+            ).having(left_out, (*notes, *checker.notes)).write(fresh)
             _keep_caches(path, fresh)
         return cls.open(path)
 
@@ -350,13 +349,7 @@ class Collection:
         except BaseException:
             interrupted = True  # Lance may still be reading on its own thread
             raise
-        self._changed(
-            replace(
-                manifest,
-                skipped=(*manifest.skipped, *checker.skipped),
-                notes=(*manifest.notes, *checker.notes),
-            )
-        )
+        self._changed(manifest.having(checker.skipped, checker.notes))
 
     def delete(self, where: str) -> int:
         """Remove the rows for which `where` holds, in one atomic commit; returns how many.

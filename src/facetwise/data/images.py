@@ -49,9 +49,8 @@ def decode(data: bytes, *, source: str) -> Image.Image:
     """
     image = _open(data, source)
     try:
-        upright = ImageOps.exif_transpose(image)
-        return _rgb(upright)
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
+        return _rgb(ImageOps.exif_transpose(image) if _orientation(image) != 1 else image)
+    except Exception as error:  # whatever trips over it, the file is to blame
         raise _broken(source, error) from error
 
 
@@ -66,12 +65,11 @@ def check(data: bytes, *, source: str) -> tuple[int, int]:
     image = _open(data, source)
     width, height = image.size
     try:
-        turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
         image.draft("RGB", (max(1, width // 8), max(1, height // 8)))
         image.load()
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
+    except Exception as error:  # as in decode
         raise _broken(source, error) from error
-    return (height, width) if turned else (width, height)
+    return (height, width) if _orientation(image) in (5, 6, 7, 8) else (width, height)
 
 
 def _open(data: bytes, source: str) -> Image.Image:
@@ -89,7 +87,7 @@ def _open(data: bytes, source: str) -> Image.Image:
         raise _too_large(source) from error
     except UnidentifiedImageError as error:
         raise InputError(f"{source} cannot be read as a picture; expected {_EXPECTED}") from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except Exception as error:  # as in decode
         raise _broken(source, error) from error
     if image.width * image.height > MAX_PIXELS:
         raise _too_large(source)
@@ -99,6 +97,15 @@ def _open(data: bytes, source: str) -> Image.Image:
 def _is_svg(data: bytes) -> bool:
     head = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
     return head.startswith(b"<") and b"<svg" in data[:65536]
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation; 1, upright, where the EXIF part is damaged."""
+    try:
+        found = image.getexif().get(0x0112, 1)
+    except Exception:
+        return 1
+    return found if found in range(1, 9) else 1
 
 
 def _rgb(image: Image.Image) -> Image.Image:

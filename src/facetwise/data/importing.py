@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -147,7 +148,11 @@ def _import(
 
 def _from_files(pictures: PictureFolder) -> Iterator[Item]:
     """Pictures without a table: folders are groups, and ``train``, ``val``, ``test`` are splits."""
-    tops = {PurePosixPath(file).parts[0].lower() for file in pictures.files}
+    # Folders that all pictures share (often just ``images``) say nothing.
+    shared = len(PurePosixPath(posixpath.commonpath([*pictures.files, pictures.files[0]])).parts)
+    shared -= len(pictures.files) == 1
+    folders = {file: PurePosixPath(file).parent.parts[shared:] for file in pictures.files}
+    tops = {(*parts, "")[0].lower() for parts in folders.values()}
     splits = tops <= _SPLIT_FOLDERS
     stems: dict[str, int] = {}
     for file in pictures.files:
@@ -155,7 +160,6 @@ def _from_files(pictures: PictureFolder) -> Iterator[Item]:
         stems[stem] = stems.get(stem, 0) + 1
     for file in pictures.files:
         path = PurePosixPath(file)
-        folders = path.parent.parts[1:] if splits else path.parent.parts
         stem = str(path.with_suffix(""))
         words = stem_words(file)
         try:
@@ -166,8 +170,8 @@ def _from_files(pictures: PictureFolder) -> Iterator[Item]:
             id=stem if stems[stem] == 1 else file,
             image=image,
             texts=(words,) if words else (),
-            group="/".join(folders) or None,
-            split=path.parts[0] if splits else None,
+            group="/".join(folders[file][splits:]) or None,
+            split=folders[file][0] if splits else None,
             file=file,
         )
 

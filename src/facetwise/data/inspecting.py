@@ -87,6 +87,7 @@ class Report:
     extras: tuple[Extra, ...]
     same_picture: tuple[tuple[str, ...], ...]
     conflicting: tuple[tuple[str, ...], ...]
+    left_out: dict[str, int]
     skipped: tuple[Problem, ...]
     notes: tuple[Problem, ...]
     renamed: dict[str, str]
@@ -131,6 +132,7 @@ def inspect(collection: Collection) -> Report:
         extras=tuple(_extra(name, kind, table[name]) for name, kind in manifest.extras.items()),
         same_picture=same,
         conflicting=conflicting,
+        left_out=dict(manifest.left_out),
         skipped=manifest.skipped,
         notes=manifest.notes,
         renamed=dict(manifest.renamed),
@@ -197,10 +199,9 @@ def _counts(words: Iterable[str]) -> dict[str, int]:
 
 
 def _wrong(report: Report) -> Iterable[str]:
-    if report.skipped:
-        counts = _counts(problem.kind for problem in report.skipped)
-        kinds = ", ".join(f"{kind}: {n}" for kind, n in counts.items())
-        yield f"rows left out: {len(report.skipped)} ({kinds})"
+    if report.left_out:
+        kinds = ", ".join(f"{kind}: {n}" for kind, n in report.left_out.items())
+        yield f"rows left out: {sum(report.left_out.values())} ({kinds})"
     if report.items_without_text == report.items:
         yield "no item has a text: searching by text cannot be learned"
     elif report.items_without_text:

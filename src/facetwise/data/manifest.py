@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -13,10 +14,12 @@ from facetwise.data.schema import ExtraKind, Kind
 from facetwise.errors import InputError, VersionError
 from facetwise.files import write_text
 
-__all__ = ["FILE", "FORMAT", "Manifest"]
+__all__ = ["FILE", "FORMAT", "LISTED", "Manifest"]
 
 FILE: Final = "collection.toml"
 FORMAT: Final = 1
+LISTED: Final = 1000
+"""Problems that are kept in words: a table may be wrong in every row."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,9 @@ class Manifest:
         attributes: attribute group, which is the column's name, to its kind.
         extras: further columns to filter by, to their kind.
         renamed: a column's name in the source to its name here, where they differ.
-        skipped: rows that were left out.
-        notes: remarks on rows that were kept.
+        skipped: rows that were left out, the first `LISTED` of them.
+        notes: remarks on rows that were kept, the first `LISTED` of them.
+        left_out: how many rows were left out, by kind of problem; counts all of them.
     """
 
     name: str
@@ -42,6 +46,19 @@ class Manifest:
     renamed: Mapping[str, str] = field(default_factory=dict)
     skipped: tuple[Problem, ...] = ()
     notes: tuple[Problem, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+    def having(self, skipped: Iterable[Problem], notes: Iterable[Problem]) -> Manifest:
+        """The same manifest with further problems."""
+        new = tuple(skipped)
+        counts = Counter(self.left_out)
+        counts.update(problem.kind for problem in new)
+        return replace(
+            self,
+            skipped=(*self.skipped, *new)[:LISTED],
+            notes=(*self.notes, *notes)[:LISTED],
+            left_out=dict(counts.most_common()),
+        )
 
     def write(self, folder: Path) -> None:
         """Write ``collection.toml`` into `folder`."""
@@ -55,6 +72,7 @@ class Manifest:
             "attributes": dict(self.attributes),
             "extras": dict(self.extras),
             "renamed": dict(self.renamed),
+            "left_out": dict(self.left_out),
             "skipped": [_to_dict(problem) for problem in self.skipped],
             "notes": [_to_dict(problem) for problem in self.notes],
         }
@@ -105,6 +123,7 @@ class Manifest:
             extras=cast("dict[str, ExtraKind]", dict(content["extras"])),
             renamed=dict(content.get("renamed", {})),
             skipped=_problems(content.get("skipped", ())),
+            left_out={str(kind): int(n) for kind, n in content.get("left_out", {}).items()},
             notes=_problems(content.get("notes", ())),
         )
 

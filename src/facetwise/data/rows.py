@@ -116,8 +116,9 @@ class RowReader:
             self._skip(row, "missing", str(error))
             return None
         if file is None:
-            what = f"{self.roles.image!r} names {named[:200]!r}, which does not exist below"
-            self._skip(row, "missing", f"{what} {self.pictures.root}; put the picture there")
+            what = f"{self.roles.image!r} names {named[:200]!r}, but no picture below"
+            where = f"{self.pictures.root} is called so"
+            self._skip(row, "missing", f"{what} {where}; put it there")
         return file
 
     def _read(self, item: Item, picture: str | bytes) -> Item | None:
