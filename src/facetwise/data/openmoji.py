@@ -21,7 +21,9 @@ from facetwise.data.collection import Item
 
 __all__ = ["LANGUAGES", "Drawing", "concept", "drawings", "items", "only_lines", "palette"]
 
-LANGUAGES: Final = tuple(["en", "es", "ja", "ko", "pt", "it", "fr", "de", "fa", "id", "zh", "ru", "tr", "ar"])
+LANGUAGES: Final = tuple(
+    ["en", "es", "ja", "ko", "pt", "it", "fr", "de", "fa", "id", "zh", "ru", "tr", "ar"]
+)
 """The 14 languages of the ``emoji`` package, English first."""
 
 _VARIATION, _JOINER, _RIGHT = 0xFE0F, 0x200D, 0x27A1

@@ -46,7 +46,9 @@ def image_features(
     keys = [collection.image_hashes[row] for row in rows]
     table = _table(collection.path, encoder.name, encoder.fingerprint, schema)
     have = _keys(table)
-    missing = list({key: row for key, row in zip(keys, rows, strict=True) if key not in have}.items())
+    missing = list(
+        {key: row for key, row in zip(keys, rows, strict=True) if key not in have}.items()
+    )
     if missing:
         with bar("image features", len(missing)) as progress, ThreadPoolExecutor(1) as reader:
             for batch, prepared in _ahead(reader, collection, encoder, missing):

@@ -123,8 +123,9 @@ class _Block(nn.Module):
         self.residual = stride == 1 and width_in == width_out
 
     def forward(self, x: Tensor) -> Tensor:
-        y = x if self.expand is None else F.relu6(self.expand(x))
-        y = self.project(F.relu6(_same(y, self.depthwise)))
+        y: Tensor = x if self.expand is None else F.relu6(self.expand(x))
+        y = F.relu6(_same(y, self.depthwise))
+        y = self.project(y)
         return x + y if self.residual else y
 
 
@@ -141,4 +142,5 @@ def _same(x: Tensor, conv: nn.Conv2d) -> Tensor:
     for size in (x.shape[-1], x.shape[-2]):
         total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
         pads += [total // 2, total - total // 2]
-    return conv(F.pad(x, pads))  # type: ignore[no-any-return]
+    out: Tensor = conv(F.pad(x, pads))
+    return out

@@ -49,9 +49,7 @@ class ImageEncoder:
 
     def __post_init__(self) -> None:
         if self.pixels < 32 or self.pixels % 32 or self.pixels > 1024:
-            raise InputError(
-                f"image pixels must be a multiple of 32 up to 1024, not {self.pixels}"
-            )
+            raise InputError(f"image pixels must be a multiple of 32 up to 1024, not {self.pixels}")
 
     @property
     def name(self) -> str:

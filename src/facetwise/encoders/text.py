@@ -80,7 +80,7 @@ class TextEncoder:
         from transformers.utils import logging
 
         logging.disable_progress_bar()
-        network = BertModel.from_pretrained(
+        network: Any = BertModel.from_pretrained(
             self._folder, local_files_only=True, use_safetensors=True
         )
         return network.eval().requires_grad_(False)
@@ -93,9 +93,7 @@ class TextEncoder:
     def encode(self, texts: Sequence[str]) -> TextFeatures:
         """Texts -> their features; the empty text has its two marker tokens."""
         if not texts:
-            return TextFeatures(
-                torch.empty(0, 0, WIDTH), torch.empty(0, 0, dtype=torch.bool), []
-            )
+            return TextFeatures(torch.empty(0, 0, WIDTH), torch.empty(0, 0, dtype=torch.bool), [])
         entries = self._tokenizer.encode_batch(list(texts))
         length = max(len(entry.ids) for entry in entries)
         ids = torch.zeros(len(entries), length, dtype=torch.long)

@@ -1,1 +1,21 @@
-"""Features to embeddings: pooling, PIE-Net, set prediction."""
+"""Features to embeddings."""
+
+from facetwise.heads.set_prediction import (
+    AggregationBlock,
+    ElementSet,
+    SetPrediction,
+    sine_positions,
+)
+from facetwise.heads.standardise import Components, PartNorm
+from facetwise.heads.tower import Projection, masked_mean
+
+__all__ = [
+    "AggregationBlock",
+    "Components",
+    "ElementSet",
+    "PartNorm",
+    "Projection",
+    "SetPrediction",
+    "masked_mean",
+    "sine_positions",
+]

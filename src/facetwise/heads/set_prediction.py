@@ -68,20 +68,25 @@ class AggregationBlock(nn.Module):
                 if layer.bias is not None:
                     nn.init.zeros_(layer.bias)
 
-    def forward(
-        self, E: Tensor, psi: Tensor, mask: Tensor | None, positions: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """E: (B, K, D), psi: (B, N, local_dim), mask: (B, N) -> E_t (B, K, D), A_hat (B, K, N).
+    def read(self, psi: Tensor, positions: Tensor | None) -> tuple[Tensor, Tensor]:
+        """psi: (B, N, local_dim) -> keys and values (B, H, N, D_h), the same for all T steps.
 
-        Positions, (B, N, local_dim), are added to the keys only. A padded location is zeroed after
-        the softmax over the slots and before the keys are normalised (METHODS T-15): padding never
-        changes a set.
+        Positions, (B, N, local_dim), are added to the keys only.
         """
         x = self.norm_local(psi)
-        q = self._split(self.W_q(self.norm_slots(E)))  # (B, H, K, D_h)
         k = self._split(self.W_k(x if positions is None else x + positions))
-        v = self._split(self.W_v(x))
-        M = k @ q.transpose(-1, -2) / math.sqrt(self.head_dim)  # (B, H, N, K)
+        return k, self._split(self.W_v(x))
+
+    def forward(
+        self, E: Tensor, k: Tensor, v: Tensor, mask: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """E: (B, K, D), k and v as from `read`, mask: (B, N) -> E_t (B, K, D), A_hat (B, K, N).
+
+        A padded location is zeroed after the softmax over the slots and before the keys are
+        normalised (METHODS T-15): padding never changes a set.
+        """
+        q = self._split(self.W_q(self.norm_slots(E)))  # (B, H, K, D_h)
+        M: Tensor = k @ q.transpose(-1, -2) / math.sqrt(self.head_dim)  # (B, H, N, K)
         A = M.softmax(-1)  # over the slots: they compete for each location
         if mask is not None:
             A = A.masked_fill(~mask[:, None, :, None], 0)
@@ -91,7 +96,7 @@ class AggregationBlock(nn.Module):
         return E + self.mlp(E), A_hat.mean(1).transpose(-1, -2)
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, self.head_dim)).transpose(1, 2)
+        return x.view(*x.shape[:-1], self.heads, self.head_dim).transpose(1, 2)
 
 
 class SetPrediction(nn.Module):
@@ -141,11 +146,12 @@ class SetPrediction(nn.Module):
         """psi: (B, N, local_dim), phi: (B, D), mask: (B, N) true where real -> `ElementSet`."""
         E = self.E_0.expand(len(psi), -1, -1)
         code = sine_positions(psi, mask) if self.positions else None
+        k, v = self.block.read(psi, code)
         attention = psi.new_zeros(len(psi), E.shape[1], psi.shape[1])
         for _ in range(self.T):
-            E, attention = self.block(E, psi, mask, code)
+            E, attention = self.block(E, k, v, mask)
         slots = self.norm_slots(E)
-        S = slots + self.global_weight * self.norm_global(phi).unsqueeze(1)
+        S: Tensor = slots + self.global_weight * self.norm_global(phi).unsqueeze(1)
         return ElementSet(F.normalize(S, dim=-1), slots, attention)
 
 

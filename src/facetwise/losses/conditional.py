@@ -5,7 +5,7 @@ from torch import Tensor
 
 from facetwise.similarity.conditional import PairScore
 
-__all__ = ["conditional"]
+__all__ = ["attribute_loss", "conditional"]
 
 
 def conditional(
@@ -49,6 +49,30 @@ def conditional(
     edge = _cross_entropy(p, y).mean()
     if targets is None:
         return edge
+    return edge + weight * attribute_loss(s, targets, mask, supervised=supervised)
+
+
+def attribute_loss(
+    s: Tensor,
+    targets: Tensor,
+    mask: Tensor | None = None,
+    *,
+    supervised: int | None = None,
+) -> Tensor:
+    """L_attr alone: do the supervised conditions say what the attributes say (METHODS 1.4).
+
+    Args:
+        s: (P, M) condition scores.
+        targets: (P, A), as in `conditional`.
+        mask: (P, A), as in `conditional`.
+        supervised: as in `conditional`.
+
+    Returns:
+        A scalar in float32 at least; 0 where nothing is certain.
+
+    Raises:
+        ValueError: shapes do not fit, or there are more targets than conditions.
+    """
     a = targets.shape[1] if supervised is None else supervised
     if targets.shape[0] != len(s) or not 0 <= a <= min(s.shape[1], targets.shape[1]):
         raise ValueError(
@@ -58,11 +82,11 @@ def conditional(
     if mask is not None and mask.shape != targets.shape:
         raise ValueError(f"mask must be {tuple(targets.shape)}, not {tuple(mask.shape)}")
     t = targets[:, :a]
-    c = torch.ones_like(t) if mask is None else mask[:, :a].to(p.dtype)
+    c = torch.ones_like(t) if mask is None else mask[:, :a].to(s.dtype)
     # The score of a masked node is replaced before the logarithm, so that nothing flows back from
     # it.
     each = _cross_entropy(s[:, :a].where(c > 0, 0.5), t.where(c > 0, 0))
-    return edge + weight * ((c * each).sum(1) / (c.sum(1) + 1e-6)).mean()
+    return ((c * each).sum(1) / (c.sum(1) + 1e-6)).mean()
 
 
 def _cross_entropy(p: Tensor, y: Tensor) -> Tensor:

@@ -1,1 +1,23 @@
-"""One file for each system of a paper, assembled from the rooms before."""
+"""One file for each system of a paper, and the `Model` that holds what was trained."""
+
+from facetwise.models.dive import DivE, DivEConfig
+from facetwise.models.model import ImageEmbedding, Model, TextEmbedding, load
+from facetwise.models.pan import PAN, Condition, PANConfig
+from facetwise.models.siamese import Siamese, SiameseConfig
+from facetwise.models.vse import VSE, VSEConfig
+
+__all__ = [
+    "PAN",
+    "VSE",
+    "Condition",
+    "DivE",
+    "DivEConfig",
+    "ImageEmbedding",
+    "Model",
+    "PANConfig",
+    "Siamese",
+    "SiameseConfig",
+    "TextEmbedding",
+    "VSEConfig",
+    "load",
+]

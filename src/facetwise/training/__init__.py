@@ -1,1 +1,6 @@
-"""The one Lightning module, optimiser groups, checkpoints, and fit."""
+"""The training loop, recipes, and `fit`."""
+
+from facetwise.training.fit import fit
+from facetwise.training.recipe import Recipe, recipes
+
+__all__ = ["Recipe", "fit", "recipes"]

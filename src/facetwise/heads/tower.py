@@ -1,0 +1,63 @@
+"""The global feature of a picture or a text: a projection with a residual MLP."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["Projection", "masked_mean"]
+
+
+class Projection(nn.Module):
+    """Dropout, a linear map f, and MLP(f) + f, as DivE and VSE-infinity project features.
+
+    A residual MLP before the head is worth 2 to 6 RSUM on frozen features, heavier dropout up to 5
+    (FIELDNOTES, DivE 4).
+
+    Args:
+        dim_in: width of the features.
+        dim: D.
+        hidden: inner width of the MLP.
+        dropout: of the input features.
+        generator: randomness of the start.
+    """
+
+    def __init__(
+        self,
+        dim_in: int,
+        dim: int,
+        *,
+        hidden: int,
+        dropout: float,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Linear(dim_in, dim)
+        self.mlp = nn.Sequential(
+            nn.LayerNorm(dim),
+            nn.Linear(dim, hidden),
+            nn.GELU(),
+            nn.Dropout(0.1),
+            nn.Linear(hidden, dim),
+        )
+        for layer in self.modules():
+            if isinstance(layer, nn.Linear):
+                nn.init.xavier_uniform_(layer.weight, generator=generator)
+                nn.init.zeros_(layer.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., dim_in) -> (..., D)."""
+        f = self.fc(self.dropout(x))
+        out: Tensor = f + self.mlp(f)
+        return out
+
+
+def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
+    """Mean of the real rows. x: (B, N, C), mask: (B, N) -> (B, C).
+
+    >>> masked_mean(torch.tensor([[[1.0], [3.0], [9.0]]]), torch.tensor([[True, True, False]]))
+    tensor([[2.]])
+    """
+    weight = mask.unsqueeze(-1).to(x.dtype)
+    return (x * weight).sum(1) / weight.sum(1).clamp_min(1)

@@ -1,0 +1,148 @@
+"""DivE (Kim et al., CVPR 2023): an image or a caption as a set of K embeddings.
+
+Read beside the paper: local features psi and a global one phi of each side go through the set
+prediction module (slots that compete for locations), and sets are compared by smooth-Chamfer.
+METHODS section 2 has every equation; `heads.set_prediction` the module, `similarity.sets` the score.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from facetwise.encoders.image import PARTS, ImageFeatures
+from facetwise.encoders.text import WIDTH
+from facetwise.heads import (
+    Components,
+    ElementSet,
+    PartNorm,
+    Projection,
+    SetPrediction,
+    masked_mean,
+)
+from facetwise.similarity import SetSimilarity, smooth_chamfer
+
+__all__ = ["DivE", "DivEConfig"]
+
+
+@dataclass(frozen=True)
+class DivEConfig:
+    """What makes a DivE model; the paper's values (METHODS 2.1, 2.5) unless said otherwise."""
+
+    dim: int = 256
+    """D; 1024 in the paper, whose features are four times as many."""
+    K: int = 4
+    """Elements of a set."""
+    T: int = 2
+    """Aggregation blocks, weights shared; 4 in the paper."""
+    alpha: float = 16.0
+    """Sharpness of smooth-Chamfer."""
+    heads: int = 4
+    head_dim: int = 64
+    """Inner width of a head; 512 in the paper."""
+    hidden: int = 512
+    """Inner width of the projections' MLP."""
+    dropout: float = 0.1
+    """In the set prediction module."""
+    local_dim: int = 256
+    """Principal components kept of the frozen grid's 1,280 channels: ours, for speed."""
+    feature_dropout: float = 0.2
+    """Of the frozen features; not in the paper, which trains its towers."""
+    global_weight: float = 1.0
+    """Of the global feature in each element."""
+
+
+class DivE(nn.Module):
+    """Frozen image grids and word features to sets of K unit vectors."""
+
+    similarity_name = "smooth_chamfer"
+
+    def __init__(self, config: DivEConfig, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.norm = PartNorm(PARTS)
+        self.components = Components(PARTS[0], config.local_dim)
+        self.image_global = self._projection(sum(PARTS), generator)
+        self.image_local = nn.Sequential(
+            nn.Dropout(config.feature_dropout), nn.Linear(config.local_dim, config.dim)
+        )
+        self.image_set = self._module(positions=False, generator=generator)
+        self.text_global = self._projection(WIDTH, generator)
+        self.text_local = nn.Sequential(
+            nn.Dropout(config.feature_dropout), nn.Linear(WIDTH, config.dim)
+        )
+        self.text_set = self._module(positions=True, generator=generator)
+        for layer in [*self.image_local, *self.text_local]:
+            if isinstance(layer, nn.Linear):
+                nn.init.xavier_uniform_(layer.weight, generator=generator)
+                nn.init.zeros_(layer.bias)
+
+    @property
+    def K(self) -> int:
+        """Elements of a set."""
+        return self.config.K
+
+    @property
+    def dim(self) -> int:
+        """D."""
+        return self.config.dim
+
+    @property
+    def alpha(self) -> float:
+        """Of smooth-Chamfer."""
+        return self.config.alpha
+
+    def fit_statistics(self, features: ImageFeatures) -> None:
+        """Set the statistics of the frozen features from the training pictures."""
+        self.norm.fit(features.pooled)
+        self.components.fit(features.grid)
+
+    @torch.no_grad()
+    def prepare(self, features: ImageFeatures) -> tuple[Tensor, Tensor]:
+        """What of the image side is fixed once the statistics are: done once, before training.
+
+        Returns:
+            local (N, H * W, local_dim) and global (N, P) features.
+        """
+        scale = sum(PARTS) ** 0.5  # about unit variance, as after a layer norm
+        return self.components(features.grid), self.norm(features.pooled) * scale
+
+    def images(self, local: Tensor, pooled: Tensor) -> ElementSet:
+        """local: (B, N, local_dim), pooled: (B, P), as from `prepare` -> sets (B, K, D)."""
+        out: ElementSet = self.image_set(self.image_local(local), self.image_global(pooled))
+        return out
+
+    def texts(self, tokens: Tensor, mask: Tensor) -> ElementSet:
+        """tokens: (B, L, 384), mask: (B, L) -> sets (B, K, D), attention (B, K, L)."""
+        phi = self.text_global(masked_mean(tokens, mask))
+        out: ElementSet = self.text_set(self.text_local(tokens), phi, mask)
+        return out
+
+    @property
+    def similarity(self) -> SetSimilarity:
+        """Smooth-Chamfer: x (N, K, D), y (M, K, D) -> (N, M)."""
+        return partial(smooth_chamfer, alpha=self.config.alpha)
+
+    def _projection(self, width: int, generator: torch.Generator | None) -> Projection:
+        c = self.config
+        return Projection(
+            width, c.dim, hidden=c.hidden, dropout=c.feature_dropout, generator=generator
+        )
+
+    def _module(self, *, positions: bool, generator: torch.Generator | None) -> SetPrediction:
+        c = self.config
+        return SetPrediction(
+            c.dim,
+            c.dim,
+            K=c.K,
+            T=c.T,
+            positions=positions,
+            global_weight=c.global_weight,
+            heads=c.heads,
+            head_dim=c.head_dim,
+            dropout=c.dropout,
+            generator=generator,
+        )

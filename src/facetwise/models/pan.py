@@ -1,0 +1,115 @@
+"""PAN (Mishra et al., ICCV 2021): the difference of two images gives conditions and their relevance.
+
+h = head(features); for a pair g = |h_i - h_j|, conditions s = sigmoid(g W1 + b1), relevance
+w = softmax(g W2 + b2), similarity p = sum_m s_m w_m (METHODS 1.1; `similarity.conditional`).
+
+Two things are ours, since with the official start the conditions neither learn nor differ on frozen
+features (FIELDNOTES, PAN 1 and 5):
+
+- **A block for each condition.** The head gives M vectors of unit length, one for each condition, and
+  W1 starts as a metric on the condition's own block (zero elsewhere, free to grow). So a supervised
+  condition has a place to learn its attribute group in, and weighing it changes what is found.
+- **A condition for each attribute group**, with the target "both have the same value", instead of one
+  for each of hundreds of attributes; and a KL term that keeps the relevance from collapsing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from facetwise.encoders.image import PARTS
+from facetwise.heads import PartNorm
+from facetwise.similarity import ConditionalSimilarity, PairScore
+
+__all__ = ["PAN", "Condition", "PANConfig"]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A respect in which two images are similar or not.
+
+    Attributes:
+        name: the attribute group, or ``free 1``, ``free 2``, ...
+        group: the attribute group that it was taught, None if it is free.
+    """
+
+    name: str
+    group: str | None
+
+    @property
+    def supervised(self) -> bool:
+        """Whether attributes taught it."""
+        return self.group is not None
+
+
+@dataclass(frozen=True)
+class PANConfig:
+    """What makes a PAN model."""
+
+    free: int = 2
+    """Unsupervised conditions beside one for each attribute group (hybrid; METHODS 1.3)."""
+    width: int = 32
+    """Width of a condition's block."""
+    steepness: float = 5.0
+    """a of the metric start (FIELDNOTES, PAN 1)."""
+    feature_dropout: float = 0.2
+    """Of the frozen features, in training."""
+
+
+class PAN(nn.Module):
+    """Frozen pooled features to blocks h, and pairs of them to conditions and relevance."""
+
+    def __init__(
+        self,
+        config: PANConfig,
+        groups: Sequence[str],
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.conditions = (
+            *(Condition(group, group) for group in groups),
+            *(Condition(f"free {index + 1}", None) for index in range(config.free)),
+        )
+        M = len(self.conditions)
+        self.norm = PartNorm(PARTS)
+        self.dropout = nn.Dropout(config.feature_dropout)
+        self.head = nn.Linear(sum(PARTS), M * config.width, bias=False)
+        nn.init.orthogonal_(self.head.weight, generator=generator)
+        self.conditional = ConditionalSimilarity(
+            M * config.width, M, generator=generator, a=config.steepness
+        )
+
+    @property
+    def dim(self) -> int:
+        """d, the width of h."""
+        return len(self.conditions) * self.config.width
+
+    @torch.no_grad()
+    def fit_statistics(self, pooled: Tensor, generator: torch.Generator | None = None) -> None:
+        """Set the statistics from the training pictures, (N, P), and start W1 as block metrics."""
+        self.norm.fit(pooled)
+        # A few thousand pictures tell the mean difference of random pairs.
+        some = torch.randperm(len(pooled), generator=generator)[:4096]
+        self.conditional.start_in_blocks(self.embed(pooled[some]), generator)
+
+    def embed(self, pooled: Tensor) -> Tensor:
+        """pooled: (N, P) -> h (N, d): a unit vector for each condition, the whole of length 1."""
+        M = len(self.conditions)
+        blocks = self.head(self.dropout(self.norm(pooled))).unflatten(-1, (M, self.config.width))
+        h: Tensor = F.normalize(blocks, dim=-1).flatten(-2) / M**0.5
+        return h
+
+    def forward(self, h1: Tensor, h2: Tensor) -> PairScore:
+        """h1, h2: (P, d) -> score (P,), conditions (P, M), relevance (P, M)."""
+        out: PairScore = self.conditional(h1, h2)
+        return out
+
+    def against(self, query: Tensor, gallery: Tensor, factors: Tensor | None = None) -> Tensor:
+        """Scores of all pairs: query (Q, d), gallery (N, d) -> (Q, N)."""
+        return self.conditional.against(query, gallery, factors=factors)

@@ -1,0 +1,1 @@
+"""A recipe for each published setting and small ones for a laptop, found by name."""

@@ -1,0 +1,327 @@
+"""fit: a collection and a recipe to a run."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import torch
+from torch import Tensor
+
+from facetwise.data import AttributeTable, Collection
+from facetwise.data.sampling import clusters_by_text, generator_of
+from facetwise.data.splits import split_collection
+from facetwise.encoders import (
+    ImageEncoder,
+    ImageFeatures,
+    TextEncoder,
+    image_features,
+    text_features,
+)
+from facetwise.errors import FacetwiseError, InputError
+from facetwise.files import disk_is_full, write_text
+from facetwise.models import PAN, VSE, DivE, DivEConfig, Model, PANConfig, Siamese, VSEConfig
+from facetwise.models.model import MODEL_FILE
+from facetwise.training.recipe import Recipe
+from facetwise.training.tasks import PairTask, SetTask, teachable_groups
+
+if TYPE_CHECKING:
+    from facetwise.models.model import SetModel
+
+__all__ = ["fit", "train_pairs", "train_sets"]
+
+_FEWEST: Final = 8
+"""Items with texts, or with labels, below which a model learns nothing worth keeping."""
+
+
+def fit(
+    collection: Collection,
+    *,
+    out: str | Path,
+    recipe: str | Path | Recipe = "small",
+    overrides: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    overwrite: bool = False,
+) -> Model:
+    """Train what the collection has labels for, and write the run into the directory `out`.
+
+    Where items have texts, the recipe's set model; where they have groups or attributes, its pair
+    model. Interrupted training leaves its state in ``.NAME.fitting`` beside `out`; the same call goes
+    on from there. An old run at `out` is replaced only when the new one is whole.
+
+    Args:
+        collection: what to learn from.
+        out: the directory to make.
+        recipe: a name as in `training.recipes()`, the path of a TOML file, or a `Recipe`.
+        overrides: dotted names to values, as ``{"sets.training.steps": 100}``.
+        seed: of the split, the starts, the batches and dropout: the same seed gives the same run
+            on one machine with the same number of threads.
+        overwrite: replace a run that is there already.
+
+    Returns:
+        The trained model, as `facetwise.load(out)` would open it.
+
+    Raises:
+        InputError: the recipe or the collection does not do, or `out` may not be replaced.
+    """
+    out = Path(os.path.abspath(out))
+    if not isinstance(recipe, Recipe):
+        recipe = Recipe.read(recipe, overrides)
+    elif overrides:
+        raise InputError("overrides go with a recipe's name or file, not with a Recipe")
+    _check_out(out, overwrite)
+    parts = split_collection(collection, test=recipe.data.test, by=recipe.data.by, seed=seed)
+    rows = [row for row, part in enumerate(parts) if part == "train"]
+    if not rows:
+        raise InputError(f"{collection.path}: nothing is left to train on; lower data.test")
+    texts = _texts(collection, rows, recipe.data.languages)
+    with_sets = recipe.sets is not None and len(clusters_by_text(texts)) >= _FEWEST
+    labellings, groups = _labels(collection, rows, seed)
+    with_pairs = recipe.pairs is not None and len(labellings) > 0
+    if not with_sets and not with_pairs:
+        raise InputError(
+            f"{collection.path}: nothing to learn from: fewer than {_FEWEST} items with different "
+            "texts, and no groups or attributes that several items share; import it with texts, "
+            "--group or attributes"
+        )
+    with _workshop(out, recipe, collection, seed) as folder:
+        images = ImageEncoder(recipe.encoders.pixels)
+        words = TextEncoder(recipe.encoders.max_tokens)
+        features = image_features(collection, images, rows)
+        sets: SetModel | None = None
+        pairs: PAN | None = None
+        if with_sets:
+            sets = train_sets(recipe, collection, features, texts, words, folder, seed=seed)
+        if with_pairs:
+            attributes = _only(collection.attributes.rows(torch.tensor(rows)), groups)
+            trained = train_pairs(recipe, features, labellings, attributes, folder, seed=seed)
+            pairs = trained if isinstance(trained, PAN) else None
+        model = Model(
+            images,
+            words,
+            sets=sets,
+            pairs=pairs,
+            trained_on=frozenset(collection.image_hashes[row] for row in rows),
+            name=collection.name,
+        )
+        model.save(folder)
+        for checkpoint in folder.glob("*.checkpoint.safetensors"):
+            checkpoint.unlink()
+        _move(folder, out)
+    return model
+
+
+def train_sets(
+    recipe: Recipe,
+    collection: Collection,
+    features: ImageFeatures,
+    texts: Sequence[Sequence[str]],
+    encoder: TextEncoder,
+    folder: Path,
+    *,
+    seed: int,
+) -> SetModel:
+    """Train the recipe's set model.
+
+    Args:
+        recipe: what and how.
+        collection: keeps the texts' features.
+        features: of the N training pictures.
+        texts: (N) the texts of each.
+        encoder: of the texts.
+        folder: for checkpoints and the log.
+        seed: of everything random.
+    """
+    from facetwise.training.loop import train
+
+    distinct = sorted({text for own in texts for text in own})
+    place = {text: index for index, text in enumerate(distinct)}
+    start = generator_of(seed, -4)
+    model: SetModel
+    if isinstance(recipe.sets, DivEConfig):
+        model = DivE(recipe.sets, start)
+    elif isinstance(recipe.sets, VSEConfig):
+        model = VSE(recipe.sets, start)
+    else:
+        raise InputError(f"the recipe {recipe.name} has no set model")
+    task = SetTask(
+        model,
+        recipe.set_training,
+        features,
+        text_features(collection, encoder, distinct),
+        [[place[text] for text in own] for own in texts],
+        clusters_by_text(texts),
+        seed=seed,
+    )
+    train(task, folder, "sets", seed=seed)
+    return model
+
+
+def train_pairs(
+    recipe: Recipe,
+    features: ImageFeatures,
+    labellings: Sequence[Tensor],
+    attributes: AttributeTable,
+    folder: Path,
+    *,
+    seed: int,
+) -> PAN | Siamese:
+    """Train the recipe's pair model.
+
+    Args:
+        recipe: what and how.
+        features: of the N training pictures.
+        labellings: ways to call two of them similar, each (N,), -1 for unknown.
+        attributes: of the N pictures, only the groups to teach.
+        folder: for checkpoints and the log.
+        seed: of everything random.
+    """
+    from facetwise.training.loop import train
+
+    start = generator_of(seed, -5)
+    model: PAN | Siamese
+    if isinstance(recipe.pairs, PANConfig):
+        config = recipe.pairs
+        if not attributes.groups and config.free == 0:
+            config = replace(config, free=1)  # a similarity needs at least one condition
+        model = PAN(config, attributes.groups, start)
+    elif recipe.pairs is not None:
+        model = Siamese(recipe.pairs, start)
+    else:
+        raise InputError(f"the recipe {recipe.name} has no pair model")
+    task = PairTask(model, recipe.pair_training, features, labellings, attributes, seed=seed)
+    train(task, folder, "pairs", seed=seed)
+    return model
+
+
+def _texts(
+    collection: Collection, rows: Sequence[int], languages: Sequence[str]
+) -> list[list[str]]:
+    """The texts of the rows that are in one of the languages (all of them if none is named)."""
+    texts, codes = collection.texts, collection.languages
+    return [
+        [
+            text
+            for text, code in zip(texts[row], codes[row], strict=True)
+            if text.strip() and (not languages or not code or code in languages)
+        ]
+        for row in rows
+    ]
+
+
+def _labels(
+    collection: Collection, rows: Sequence[int], seed: int
+) -> tuple[list[Tensor], list[str]]:
+    """What makes two training pictures similar, and the attribute groups to teach.
+
+    Groups where there are enough; else every teachable attribute group with one value an item is a
+    labelling of its own, and batches take turns.
+    """
+    attributes = collection.attributes.rows(torch.tensor(list(rows)))
+    taught = teachable_groups(attributes, seed)
+    groups = [collection.groups[row] for row in rows]
+    names = {name: index for index, name in enumerate(sorted({g for g in groups if g is not None}))}
+    by_group = torch.tensor([-1 if group is None else names[group] for group in groups])
+    if _repeated(by_group) >= _FEWEST:
+        return [by_group], taught
+    labellings = []
+    for name in taught:
+        states = attributes.states[:, attributes.slices[name]]
+        if attributes.kinds[attributes.groups.index(name)] == "flag":
+            labels = states[:, 0].long()
+        else:
+            one = (states == 1).sum(1) == 1
+            labels = torch.where(one, (states == 1).int().argmax(1), -1)
+        if _repeated(labels) >= _FEWEST and len(labels[labels >= 0].unique()) > 1:
+            labellings.append(labels)
+    return labellings, taught
+
+
+def _repeated(labels: Tensor) -> int:
+    """How many items share their label with another."""
+    known = labels[labels >= 0]
+    counts = torch.bincount(known) if len(known) else torch.zeros(1, dtype=torch.long)
+    return int(counts[counts > 1].sum())
+
+
+def _only(attributes: AttributeTable, groups: Sequence[str]) -> AttributeTable:
+    """The table reduced to some of its groups."""
+    columns = torch.cat(
+        [torch.arange(len(attributes.names))[attributes.slices[group]] for group in groups]
+        or [torch.empty(0, dtype=torch.long)]
+    )
+    place = {attributes.groups.index(group): index for index, group in enumerate(groups)}
+    return AttributeTable(
+        groups=tuple(groups),
+        kinds=tuple(attributes.kinds[attributes.groups.index(group)] for group in groups),
+        names=tuple(attributes.names[column] for column in columns.tolist()),
+        group_index=torch.tensor(
+            [place[int(attributes.group_index[column])] for column in columns.tolist()],
+            dtype=torch.long,
+        ),
+        states=attributes.states[:, columns],
+    )
+
+
+def _check_out(out: Path, overwrite: bool) -> None:
+    if not os.path.lexists(out) or (out.is_dir() and not any(out.iterdir())):
+        return
+    if not (out / MODEL_FILE).exists():
+        raise InputError(f"{out} exists and is no run; choose another name")
+    if not overwrite:
+        raise InputError(f"{out} is a run already; choose another name, or overwrite it")
+
+
+@contextlib.contextmanager
+def _workshop(out: Path, recipe: Recipe, collection: Collection, seed: int) -> Iterator[Path]:
+    """The folder where training happens; kept when it is interrupted, for the same call to go on."""
+    import tomli_w
+
+    about = {
+        "format": 1,
+        "seed": seed,
+        "collection": str(collection.path.resolve()),
+        "collection_version": collection.version,
+        "threads": torch.get_num_threads(),
+        **recipe.to_dict(),
+    }
+    text = tomli_w.dumps(about)
+    folder = out.with_name(f".{out.name}.fitting")
+    try:
+        old = (folder / "recipe.toml").read_text(encoding="utf-8")
+    except OSError:
+        old = None
+    try:
+        if old != text:  # of another recipe, collection or seed: nothing of it can be used
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            write_text(folder / "recipe.toml", text)
+        yield folder
+    except OSError as error:
+        if disk_is_full(error):
+            raise FacetwiseError(
+                f"{folder}: the disk is full; free some space and run the same command, it goes on "
+                "where it stopped"
+            ) from error
+        raise
+
+
+def _move(folder: Path, out: Path) -> None:
+    """Rename the finished run into place; an old one steps aside first."""
+    aside = out.with_name(f".{out.name}.old-{secrets.token_hex(4)}")
+    had_old = out.exists()
+    if had_old:
+        os.rename(out, aside)
+    try:
+        os.rename(folder, out)
+    except BaseException:
+        if had_old:
+            os.rename(aside, out)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)

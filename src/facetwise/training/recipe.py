@@ -1,0 +1,209 @@
+"""Recipe: a TOML file that fixes data, encoders, models and training."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+from facetwise.errors import InputError
+from facetwise.models import DivEConfig, PANConfig, SiameseConfig, VSEConfig
+from facetwise.models.config import read_config
+
+__all__ = ["DataConfig", "EncoderConfig", "PairTraining", "Recipe", "SetTraining", "recipes"]
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What is trained on."""
+
+    test: float = 0.2
+    """Share of the groups or items that is held out to evaluate on; 0 trains on everything."""
+    by: Literal["auto", "group", "item"] = "auto"
+    """What is held out whole (`data.splits`)."""
+    languages: tuple[str, ...] = ("en",)
+    """Which texts are learned from; an empty list takes all."""
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """The frozen encoders."""
+
+    pixels: int = 160
+    """Width and height of what the image encoder sees; a multiple of 32."""
+    max_tokens: int = 64
+    """Longer texts are cut."""
+
+
+@dataclass(frozen=True)
+class SetTraining:
+    """How a set model is trained on image-text batches."""
+
+    steps: int = 600
+    batch: int = 128
+    """Pictures a step."""
+    texts_per_item: int = 1
+    lr: float = 1e-3
+    """Peak of a one-cycle schedule: linear warm-up, cosine to zero."""
+    warmup: float = 0.1
+    """Share of the steps until the peak."""
+    weight_decay: float = 0.01
+    temperature: float = 0.07
+    """Start of InfoNCE's learned temperature. InfoNCE needs no warm-up, hardest negatives do."""
+    mmd: float = 0.01
+    """Weight of the MMD term (METHODS 2.6)."""
+    diversity: float = 0.01
+    """Weight of the diversity term (METHODS 2.6)."""
+    clip: float = 1.0
+    """Bound on the gradient's norm."""
+
+
+@dataclass(frozen=True)
+class PairTraining:
+    """How a pair model is trained on class-balanced batches (FIELDNOTES, PAN 3)."""
+
+    steps: int = 600
+    classes: int = 24
+    per_class: int = 4
+    lr: float = 1e-3
+    """Of the head; cosine to zero."""
+    condition_lr: float = 1e-2
+    """Of the conditional similarity."""
+    margin: float = 0.5
+    """Of the triplets, in units of the score."""
+    hardest: float = 0.1
+    """Share of the negatives that count."""
+    attribute_weight: float = 1.0
+    """lambda of the attribute loss (METHODS 1.4)."""
+    relevance_kl: float = 0.3
+    """Weight of the KL of the relevance to uniform: without it the relevance collapses."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what a run will be, next to the collection and the seed."""
+
+    name: str
+    data: DataConfig = field(default_factory=DataConfig)
+    encoders: EncoderConfig = field(default_factory=EncoderConfig)
+    sets: DivEConfig | VSEConfig | None = None
+    set_training: SetTraining = field(default_factory=SetTraining)
+    pairs: PANConfig | SiameseConfig | None = None
+    pair_training: PairTraining = field(default_factory=PairTraining)
+
+    @classmethod
+    def read(cls, recipe: str | Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
+        """A recipe by its name (those of the package) or from a TOML file.
+
+        Args:
+            recipe: a name as in `recipes()`, or a path that ends in ``.toml``.
+            overrides: dotted names to values, as ``{"sets.training.steps": 100}``.
+
+        Raises:
+            InputError: there is no such recipe, or it does not fit; the message names file and key.
+        """
+        if str(recipe).endswith(".toml"):
+            place, source = Path(recipe), str(recipe)
+            try:
+                text = place.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise InputError(f"{source} cannot be read ({error}); give a TOML file") from error
+        elif str(recipe) in recipes():
+            source = f"{recipe}.toml"
+            text = (files("facetwise.recipes") / source).read_text(encoding="utf-8")
+        else:
+            raise InputError(
+                f"no recipe {str(recipe)!r}; there are {', '.join(recipes())}, or give a .toml file"
+            )
+        try:
+            options = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise InputError(f"{source}: {error}") from error
+        for dotted, value in (overrides or {}).items():
+            _override(options, dotted, value)
+        options.setdefault("name", Path(source).stem)
+        return cls.from_dict(options, source)
+
+    @classmethod
+    def from_dict(cls, options: Mapping[str, Any], source: str) -> Recipe:
+        """A recipe from TOML tables; `source` is what errors call it."""
+        tables = dict(options)
+        name = tables.pop("name")
+        data = read_config(DataConfig, tables.pop("data", {}), source, "data")
+        encoders = read_config(EncoderConfig, tables.pop("encoders", {}), source, "encoders")
+        sets, set_training = _system(
+            tables.pop("sets", None),
+            {"dive": DivEConfig, "vse": VSEConfig},
+            SetTraining,
+            source,
+            "sets",
+        )
+        pairs, pair_training = _system(
+            tables.pop("pairs", None),
+            {"pan": PANConfig, "siamese": SiameseConfig},
+            PairTraining,
+            source,
+            "pairs",
+        )
+        if tables:
+            raise InputError(
+                f"{source}: no table [{next(iter(tables))}]; there are data, encoders, sets, pairs"
+            )
+        return cls(str(name), data, encoders, sets, set_training, pairs, pair_training)
+
+    def to_dict(self) -> dict[str, Any]:
+        """TOML tables from which `from_dict` makes the same recipe."""
+        out: dict[str, Any] = {
+            "name": self.name,
+            "data": {**asdict(self.data), "languages": list(self.data.languages)},
+            "encoders": asdict(self.encoders),
+        }
+        for table, config, training in (
+            ("sets", self.sets, self.set_training),
+            ("pairs", self.pairs, self.pair_training),
+        ):
+            if config is not None:
+                model = type(config).__name__.removesuffix("Config").lower()
+                out[table] = {"model": model, **asdict(config), "training": asdict(training)}
+        return out
+
+
+def recipes() -> tuple[str, ...]:
+    """Names of the recipes that come with the package.
+
+    >>> "small" in recipes()
+    True
+    """
+    entries = files("facetwise.recipes").iterdir()
+    return tuple(sorted(e.name[:-5] for e in entries if e.name.endswith(".toml")))
+
+
+def _system(
+    options: Any, models: Mapping[str, type[Any]], training: type[Any], source: str, table: str
+) -> tuple[Any, Any]:
+    if options is None:
+        return None, training()
+    if not isinstance(options, Mapping):
+        raise InputError(f"{source}: {table} must be a table, not {options!r}")
+    rest = dict(options)
+    model = rest.pop("model", None)
+    if model not in models:
+        raise InputError(
+            f"{source} [{table}] model: expected one of {', '.join(models)}, not {model!r}"
+        )
+    how = read_config(training, rest.pop("training", {}), source, f"{table}.training")
+    return read_config(models[model], rest, source, table), how
+
+
+def _override(options: dict[str, Any], dotted: str, value: Any) -> None:
+    *tables, key = dotted.split(".")
+    at = options
+    for table in tables:
+        inner = at.setdefault(table, {})
+        if not isinstance(inner, dict):
+            raise InputError(f"--set {dotted}: {table!r} is a value, not a table")
+        at = inner
+    at[key] = value
