@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 
-from facetwise.data import Collection, Item, schema, writing
+from facetwise.data import Collection, Item, manifest, schema, writing
 from facetwise.data.store import connect
 from facetwise.errors import FacetwiseError, InputError, VersionError
 
@@ -154,12 +154,23 @@ def test_bad_items_are_left_out_and_listed(tmp_path):
     collection = Collection.create(tmp_path / "c.collection", iter(items))
     assert collection.ids == ["t0", "t1"]
     kinds = [problem.kind for problem in collection.skipped]
-    assert kinds == ["image", "image", "id", "duplicate", "conflict", "id"]
-    first, conflict = collection.skipped[0], collection.skipped[4]
+    assert kinds == ["duplicate", "id", "image", "image", "id", "conflict"]
+    assert collection.manifest.left_out["image"] == 2
+    first, conflict = collection.skipped[2], collection.skipped[5]
     assert (first.file, first.row, first.id) == ("a.csv", 3, "empty")
     assert str(first).startswith("a.csv row 3 (id 'empty'): the picture is empty")
     assert "'t0' is taken" in str(conflict)
     assert Collection.open(collection.path).skipped == collection.skipped
+
+
+def test_problems_are_counted_in_full_and_listed_in_part(tmp_path, monkeypatch):
+    monkeypatch.setattr(manifest, "LISTED", 3)
+    items = [thing(0), *(Item(f"e{n}", b"") for n in range(5))]
+    collection = Collection.create(tmp_path / "c.collection", items)
+    assert [problem.id for problem in collection.skipped] == ["e0", "e1", "e2"]
+    assert collection.manifest.left_out == {"image": 5}
+    collection.append([Item("e9", b""), thing(1)], strict=False)
+    assert Collection.open(collection.path).manifest.left_out == {"image": 6}
 
 
 @pytest.mark.parametrize("bad", [Item("e", b""), Item("n", None), Item("", encoded()), thing(0)])

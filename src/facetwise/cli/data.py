@@ -219,7 +219,7 @@ def _print_report(report: Report) -> None:
         for group in report.attributes:
             kind = "" if group.kind == "one" else f" ({group.kind})"
             top = ", ".join(f"{value} {n}" for value, n in group.top)
-            share = f"{100 * group.known / report.items:.0f}%"
+            share = _share(group.known, report.items)
             table.add_row(
                 escape(group.name + kind), str(group.values), share, str(group.missing), escape(top)
             )
@@ -228,7 +228,7 @@ def _print_report(report: Report) -> None:
         table = Table("also", "kind", "known", "missing", "from", "to")
         for extra in report.extras:
             ends = ["" if end is None else f"{end:g}" for end in (extra.least, extra.most)]
-            share = f"{100 * extra.known / report.items:.0f}%"
+            share = _share(extra.known, report.items)
             table.add_row(escape(extra.name), extra.kind, share, str(extra.missing), *ends)
         console.print(table)
     console.print("[bold]What deserves a look[/bold]" if report.wrong else "Nothing looks wrong.")
@@ -242,3 +242,8 @@ def _print_report(report: Report) -> None:
             console.print(f"[dim]{word}: {escape(str(problem))}[/dim]", soft_wrap=True)
         if len(problems) > 2 * _SHOWN:
             console.print(f"[dim]{word}: {len(problems) - 2 * _SHOWN} more, see --json[/dim]")
+
+
+def _share(known: int, items: int) -> str:
+    """A percentage that says 100 only of all."""
+    return "100%" if known == items else f"{min(99.9, 100 * known / items):.1f}%"
