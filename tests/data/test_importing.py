@@ -177,10 +177,12 @@ def test_folders_named_train_and_test_are_splits(shop):
 def test_folders_that_all_pictures_share_are_no_groups(shop):
     shop.pictures("images/cat/a.jpg", "images/dog/b.jpg", "images/dog/old/c.jpg")
     assert Collection.from_folder(shop.root, out=shop.out).groups == ["cat", "dog", "dog/old"]
+    assert Collection.open(shop.out).texts == [["cat"], ["dog"], ["old"]]
     for name in ("one/a.jpg", "same/x/a.jpg", "same/x/b.jpg", "sets/train/a.jpg", "sets/val/b.jpg"):
         shop.picture(f"../{name}")
     parent = shop.root.parent
     assert Collection.from_folder(parent / "one").groups == [None]
+    assert Collection.open(parent / "one.collection").texts == [[]]
     assert Collection.from_folder(parent / "same").groups == [None, None]
     assert Collection.from_folder(parent / "sets").splits == ["train", "val"]
 

@@ -50,6 +50,12 @@ def test_a_sound_collection(shapes_120):
     assert report.group_size.middle == 4
 
 
+def test_texts_that_are_all_the_same(tmp_path):
+    items = [Item(f"{n}", encoded(colour(n)), ("photo",), group="g") for n in range(2)]
+    report = inspect(Collection.create(tmp_path / "c.collection", items))
+    assert report.wrong == ("all texts are the same: they tell no item from another",)
+
+
 def test_pictures_alone(tmp_path):
     report = inspect(Collection.create(tmp_path / "c.collection", [Item("a", encoded())]))
     assert report.wrong == (

@@ -202,7 +202,8 @@ def _print_report(report: Report) -> None:
         fact(f"{role} from", columns)
     fact("width", f"{report.width} pixels")
     fact("height", f"{report.height} pixels")
-    fact("texts", f"{report.texts} (each item {report.texts_per_item})")
+    each = f"each item {report.texts_per_item}"
+    fact("texts", f"{report.texts}, {report.different_texts} different ({each})")
     fact("without text", f"{report.items_without_text} items")
     if report.languages:
         fact("languages", ", ".join(f"{code or '?'} {n}" for code, n in report.languages.items()))

@@ -161,7 +161,7 @@ def _from_files(pictures: PictureFolder) -> Iterator[Item]:
     for file in pictures.files:
         path = PurePosixPath(file)
         stem = str(path.with_suffix(""))
-        words = stem_words(file)
+        words = stem_words("/".join((*folders[file][splits:], path.name)))
         try:
             image: bytes | None = pictures.read(file)
         except InputError:

@@ -74,6 +74,7 @@ class Report:
     width: Spread
     height: Spread
     texts: int
+    different_texts: int
     texts_per_item: Spread
     items_without_text: int
     languages: dict[str, int]
@@ -119,6 +120,7 @@ def inspect(collection: Collection) -> Report:
         width=Spread.of(table["width"].to_pylist()),
         height=Spread.of(table["height"].to_pylist()),
         texts=sum(per_item),
+        different_texts=len({text for own in texts for text in own}),
         texts_per_item=Spread.of(per_item),
         items_without_text=per_item.count(0),
         languages=_counts(code for own in collection.languages for code in own),
@@ -206,6 +208,8 @@ def _wrong(report: Report) -> Iterable[str]:
         yield "no item has a text: searching by text cannot be learned"
     elif report.items_without_text:
         yield f"items without text: {report.items_without_text}; they teach nothing about words"
+    if report.texts > 1 == report.different_texts:
+        yield "all texts are the same: they tell no item from another"
     if report.groups_with_one_item:
         yield (
             f"groups with one member: {report.groups_with_one_item} of {report.groups}; "
