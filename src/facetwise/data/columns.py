@@ -11,7 +11,7 @@ from facetwise.data.pictures import PictureFolder
 from facetwise.data.tables import Table, Value, as_text
 from facetwise.errors import InputError
 
-__all__ = ["ColumnNames", "Profile", "Roles", "guess_roles", "profile"]
+__all__ = ["ColumnNames", "Profile", "Roles", "guess_roles", "is_number", "profile"]
 
 _NAMES: Final = {
     "id": r"id|(item|product|image|article)_?id|uid|uuid|sku|asin|key",
