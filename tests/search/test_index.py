@@ -1,10 +1,10 @@
 import io
 import json
 import math
+import statistics
 from itertools import pairwise
 
 import pytest
-import torch
 
 from facetwise.errors import InputError
 from facetwise.search import Hit, Index
@@ -134,9 +134,20 @@ def test_steering_a_picture_multiplies_the_relevance(index, model, collection):
 
 def test_steering_a_text_adds_the_expected_agreement(index, model, collection):
     plain = {hit.id: hit.score for hit in index.search(TEXT, k=90)}
-    values = collection.attributes.values("colour")
-    alike = smooth_chamfer(model.encode_texts([TEXT]), model.encode_texts(values))[0]
-    p = dict(zip(values, torch.softmax(16 * alike, 0).tolist(), strict=True))
+    table = collection.attributes
+    values = table.values("colour")
+    every = [v for g in table.groups if g != "outlined" for v in table.values(g)]
+    every += ["outlined", "not outlined"]
+    alike, all_alike = (
+        smooth_chamfer(model.encode_texts([TEXT]), model.encode_texts(texts))[0].tolist()
+        for texts in (values, every)
+    )
+    nothing = statistics.fmean(all_alike) + statistics.pstdev(all_alike)
+    total = sum(math.exp(16 * s) for s in [*alike, nothing])
+    p = {
+        v: (math.exp(16 * s) + math.exp(16 * nothing) / len(values)) / total
+        for v, s in zip(values, alike, strict=True)
+    }
     mean = sum(plain.values()) / 90
     gamma = math.sqrt(sum((score - mean) ** 2 for score in plain.values()) / 90)
     colours = dict(

@@ -249,6 +249,15 @@ def _facet(
         page.rule(y + row)
 
 
+def _tint(part: float) -> str:
+    """The card's grey, the bluer the more attention a word holds."""
+    part = min(1.0, part)
+    return "#" + "".join(
+        f"{round(light + part * (full - light)):02x}"
+        for light, full in zip((0xF5, 0xF6, 0xF8), (0x9D, 0xBC, 0xF5), strict=True)
+    )
+
+
 def _arithmetic(facet: Facet) -> str:
     if facet.kind == "slot":
         told = f"best cosine {facet.similarity:.2f}"
@@ -278,7 +287,7 @@ def _note(page: _Page, explanation: Explanation, facet: Facet, y: float, row: fl
             wide = _font(12).getlength(word.text) / _SCALE + 20
             if x + wide > end:
                 break
-            page.box(x, y - 13, wide, 26, _CARD, radius=13)
+            page.box(x, y - 13, wide, 26, _tint(word.attention), radius=13)
             page.text(x + 10, y, word.text, size=12)
             x += wide + 6
     elif facet.query_value is not None or facet.item_value is not None:

@@ -17,6 +17,8 @@ from .facets import Facet, Word
 
 __all__ = ["SHARES", "slot_facets", "slot_shares", "words_read"]
 
+_SMALL = frozenset("a an and at by for in is of on or the to with".split())
+
 
 def _smooth_chamfer(c: Tensor, alpha: float) -> Tensor:
     k, n = c.shape
@@ -128,7 +130,7 @@ def words_read(attention: Tensor, tokens: Sequence[str], *, most: int = 3) -> li
     Args:
         attention: (K, L) a slot's attention over the tokens.
         tokens: L of them; WordPiece continuations ("##s") are joined to their word, special tokens
-            ("[CLS]") and punctuation are left out.
+            ("[CLS]"), punctuation and small words ("the") are left out.
         most: at most so many words for each slot.
 
     Returns:
@@ -145,7 +147,7 @@ def words_read(attention: Tensor, tokens: Sequence[str], *, most: int = 3) -> li
         if token.startswith("##") and words:
             words[-1] += token[2:]
             members[-1].append(place)
-        elif any(ch.isalnum() for ch in token) and not _is_special(token):
+        elif _is_word(token):
             words.append(token)
             members.append([place])
     if not words:
@@ -160,5 +162,6 @@ def words_read(attention: Tensor, tokens: Sequence[str], *, most: int = 3) -> li
     return out
 
 
-def _is_special(token: str) -> bool:
-    return (token[0], token[-1]) in (("[", "]"), ("<", ">"))
+def _is_word(token: str) -> bool:
+    special = (token[:1], token[-1:]) in (("[", "]"), ("<", ">"))
+    return not special and token.lower() not in _SMALL and any(ch.isalnum() for ch in token)

@@ -13,7 +13,7 @@ from torch import Tensor
 from facetwise.errors import InputError
 
 from .scan import scan_pairs, scan_sets, set_similarity, tidy
-from .steering import SHARPNESS, Term, agreement, check_weigh, factors_of, value_texts
+from .steering import Term, agreement, check_weigh, factors_of, likelihood, value_texts
 
 if TYPE_CHECKING:
     from facetwise.data import AttributeTable
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["Scored", "Scorer", "Using"]
 
 Using = Literal["sets", "pairs"]
+
+_REFERENCES = 32  # values of a group that tell what an unrelated value's similarity is
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,18 +162,32 @@ class Scorer:
     def _term(self, group: str, factor: float, gamma: float, vector: Tensor) -> Term:
         table = self.attributes
         flag = table.kinds[table.groups.index(group)] == "flag"
-        texts = value_texts(group, table.values(group), flag=flag)
-        if group not in self._value_sets:
-            self._value_sets[group] = self.model.encode_texts(texts).float()
-        alike = self.similarity(vector[None], self._value_sets[group])[0].float()
-        likelihood = torch.softmax(SHARPNESS * alike, dim=0)
+        alike = self.similarity(vector[None], self._values(group))[0].float()
+        p = likelihood(alike, self.similarity(vector[None], self._reference)[0].float())
         states = table.states[:, table.slices[group]]
-        likeliest = int(likelihood.argmax())
+        likeliest = int(p.argmax())
         return Term(
             group,
             factor,
             gamma * (factor - 1),
-            agreement(likelihood, states, flag=flag),
+            agreement(p, states, flag=flag),
             ("yes", "no")[likeliest] if flag else table.values(group)[likeliest],
-            float(likelihood[likeliest]),
+            float(p[likeliest]),
         )
+
+    def _values(self, group: str) -> Tensor:
+        """(V, K, D) the texts of a group's values, embedded once."""
+        if group not in self._value_sets:
+            flag = self.attributes.kinds[self.attributes.groups.index(group)] == "flag"
+            texts = value_texts(group, self.attributes.values(group), flag=flag)
+            self._value_sets[group] = self.model.encode_texts(texts).float()
+        return self._value_sets[group]
+
+    @cached_property
+    def _reference(self) -> Tensor:
+        """(R, K, D) texts of values of all groups; of a large group some, evenly spread."""
+        table, texts = self.attributes, list[str]()
+        for group, kind in zip(table.groups, table.kinds, strict=True):
+            own = value_texts(group, table.values(group), flag=kind == "flag")
+            texts += own[:: -(-len(own) // _REFERENCES) or 1]
+        return self.model.encode_texts(texts).float()

@@ -8,10 +8,14 @@ is renormalised (`similarity.steer`). A set model has no conditions. For it we d
 
 with w_g the user's factor on group g, and gamma the standard deviation of the unsteered scores over
 all items of the index, so that "one more" of a group is worth one standard deviation of similarity.
-P(v | query) is a softmax, over the group's values, of the set similarity of the query and the words
-of the value; P(v | item) is even over the values that the item has. Where the item's values are not
-known, it is even over those that are possible; an item known to have none agrees with nothing. A
-flag has two outcomes, its words and "not" these. This is a definition of our own.
+P(v | query) is a softmax of 16 s_v, where s_v is the set similarity of the query and the words of
+the value, with one more outcome: the query says nothing about the group, whose probability is spread
+evenly over the values. Its s_0 is the mean plus one standard deviation of the similarities of the
+query to the values of all groups, which a value that is meant exceeds and others rarely do; so
+weighing a group that the query does not speak of changes little. P(v | item) is even over the values
+that the item has. Where they are not known, it is even over those that are possible; an item known
+to have none agrees with nothing. A flag has two outcomes, its words and "not" these. This is a
+definition of our own.
 """
 
 from __future__ import annotations
@@ -26,7 +30,16 @@ from torch import Tensor
 
 from facetwise.errors import InputError
 
-__all__ = ["SHARPNESS", "Term", "agreement", "check_weigh", "factors_of", "value_texts", "words"]
+__all__ = [
+    "SHARPNESS",
+    "Term",
+    "agreement",
+    "check_weigh",
+    "factors_of",
+    "likelihood",
+    "value_texts",
+    "words",
+]
 
 SHARPNESS = 16.0
 """Inverse temperature of P(v | query): smooth-Chamfer's alpha, which is made for cosines."""
@@ -123,6 +136,28 @@ def value_texts(group: str, values: Sequence[str], *, flag: bool) -> list[str]:
     if flag:
         return [words(group), f"not {words(group)}"]
     return [words(value) for value in values]
+
+
+@torch.no_grad()
+def likelihood(alike: Tensor, reference: Tensor) -> Tensor:
+    """P(v | query) for the values of a group.
+
+    Args:
+        alike: (V,) s_v, similarity of the query to each value.
+        reference: (R,) similarity of the query to values of all groups.
+
+    Returns:
+        (V,) summing to 1.
+
+    >>> others = torch.tensor([.6, .0, -.1, .1, .0, .1, -.1, .0])
+    >>> likelihood(torch.tensor([.6, .0]), others)  # it speaks of the first value
+    tensor([0.9..., 0.0...])
+    >>> likelihood(torch.tensor([.1, .0]), others)  # it speaks of another group
+    tensor([0.5..., 0.4...])
+    """
+    nothing = reference.mean() + reference.std(correction=0)
+    p = torch.softmax(SHARPNESS * torch.cat([alike, nothing[None]]), dim=0)
+    return p[:-1] + p[-1] / len(alike)
 
 
 @torch.no_grad()

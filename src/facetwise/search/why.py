@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["rank_of", "why"]
 
+_LIKELY = 0.6  # from here on a value is named as the one that the query means
+
 
 def why(
     scorer: Scorer,
@@ -109,7 +111,7 @@ def _set_facets(scorer: Scorer, scored: Scored, asked: Asked, row: int) -> list[
                 weight=term.gain,
                 factor=term.factor,
                 change=term.gain * agreed,
-                query_value=term.value if term.likelihood >= 0.5 else None,
+                query_value=term.value if term.likelihood > _LIKELY else None,
                 item_value=value_of(scorer.attributes, row, term.group),
                 guessed=True,
             )
