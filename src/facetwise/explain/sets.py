@@ -17,7 +17,9 @@ from .facets import Facet, Word
 
 __all__ = ["SHARES", "slot_facets", "slot_shares", "words_read"]
 
-_SMALL = frozenset("a an and at by for in is of on or the to with".split())
+_SMALL = frozenset(
+    ["a", "an", "and", "at", "by", "for", "in", "is", "of", "on", "or", "the", "to", "with"]
+)
 
 
 def _smooth_chamfer(c: Tensor, alpha: float) -> Tensor:
