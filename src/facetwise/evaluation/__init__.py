@@ -1,1 +1,16 @@
-"""One file for each benchmark protocol, and the report it prints."""
+"""One file for each protocol, and the report it prints."""
+
+from facetwise.evaluation.image_image import Retrieval, retrieval
+from facetwise.evaluation.image_text import ImageText, image_text
+from facetwise.evaluation.own import evaluate
+from facetwise.evaluation.report import PairFigures, Report
+
+__all__ = [
+    "ImageText",
+    "PairFigures",
+    "Report",
+    "Retrieval",
+    "evaluate",
+    "image_text",
+    "retrieval",
+]
