@@ -10,7 +10,7 @@ with w_g the user's factor on group g, and gamma the standard deviation of the u
 all items of the index, so that "one more" of a group is worth one standard deviation of similarity.
 P(v | query) is a softmax of 16 s_v, where s_v is the set similarity of the query and the words of
 the value, with one more outcome: the query says nothing about the group, whose probability is
-spread evenly over the values. Its s_0 is the mean plus one standard deviation of the similarities of
+spread evenly over the values. Its s_0 is the mean plus one standard deviation of the likeness of
 the query to the values of all groups, which a value that is meant exceeds and others rarely do; so
 weighing a group that the query does not speak of changes little. P(v | item) is even over the
 values that the item has. Where they are not known, it is even over those that are possible; an item
