@@ -28,7 +28,17 @@ from facetwise.data.images import decode
 from facetwise.errors import InputError, VersionError
 from facetwise.files import write_text
 
-__all__ = ["FILE", "FORMAT", "About", "Vectors", "thumbnails", "write_items", "write_vectors"]
+__all__ = [
+    "FILE",
+    "FORMAT",
+    "TILE",
+    "About",
+    "Vectors",
+    "thumbnail",
+    "thumbnails",
+    "write_items",
+    "write_vectors",
+]
 
 FILE: Final = "index.toml"
 FORMAT: Final = 1
