@@ -6,15 +6,14 @@ import contextlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
 
-from facetwise.data import AttributeTable, Collection
+from facetwise.data import Collection
 from facetwise.data.sampling import clusters_by_text, generator_of
 from facetwise.data.splits import split_collection
 from facetwise.encoders import (
@@ -27,17 +26,15 @@ from facetwise.encoders import (
 from facetwise.errors import FacetwiseError, InputError
 from facetwise.files import disk_is_full, write_text
 from facetwise.models import PAN, VSE, DivE, DivEConfig, Model, PANConfig, Siamese, VSEConfig
-from facetwise.models.model import MODEL_FILE
+from facetwise.models.run import MODEL_FILE
+from facetwise.training.material import FEWEST, Material
 from facetwise.training.recipe import Recipe
-from facetwise.training.tasks import PairTask, SetTask, teachable_groups
+from facetwise.training.tasks import PairTask, SetTask
 
 if TYPE_CHECKING:
     from facetwise.models.model import SetModel
 
 __all__ = ["fit", "train_pairs", "train_sets"]
-
-_FEWEST: Final = 8
-"""Items with texts, or with labels, below which a model learns nothing worth keeping."""
 
 
 def fit(
@@ -80,13 +77,12 @@ def fit(
     rows = [row for row, part in enumerate(parts) if part == "train"]
     if not rows:
         raise InputError(f"{collection.path}: nothing is left to train on; lower data.test")
-    texts = _texts(collection, rows, recipe.data.languages)
-    with_sets = recipe.sets is not None and len(clusters_by_text(texts)) >= _FEWEST
-    labellings, groups = _labels(collection, rows, seed)
-    with_pairs = recipe.pairs is not None and len(labellings) > 0
+    material = Material.of(collection, rows, recipe.data.languages, seed)
+    with_sets = recipe.sets is not None and material.has_texts
+    with_pairs = recipe.pairs is not None and material.has_labels
     if not with_sets and not with_pairs:
         raise InputError(
-            f"{collection.path}: nothing to learn from: fewer than {_FEWEST} items with different "
+            f"{collection.path}: nothing to learn from: fewer than {FEWEST} items with different "
             "texts, and no groups or attributes that several items share; import it with texts, "
             "--group or attributes"
         )
@@ -97,10 +93,9 @@ def fit(
         sets: SetModel | None = None
         pairs: PAN | None = None
         if with_sets:
-            sets = train_sets(recipe, collection, features, texts, words, folder, seed=seed)
+            sets = train_sets(recipe, material, features, words, folder, seed=seed)
         if with_pairs:
-            attributes = _only(collection.attributes.rows(torch.tensor(rows)), groups)
-            trained = train_pairs(recipe, features, labellings, attributes, folder, seed=seed)
+            trained = train_pairs(recipe, material, features, folder, seed=seed)
             pairs = trained if isinstance(trained, PAN) else None
         model = Model(
             images,
@@ -119,9 +114,8 @@ def fit(
 
 def train_sets(
     recipe: Recipe,
-    collection: Collection,
+    material: Material,
     features: ImageFeatures,
-    texts: Sequence[Sequence[str]],
     encoder: TextEncoder,
     folder: Path,
     *,
@@ -131,15 +125,15 @@ def train_sets(
 
     Args:
         recipe: what and how.
-        collection: keeps the texts' features.
-        features: of the N training pictures.
-        texts: (N) the texts of each.
+        material: the N training pictures.
+        features: of them.
         encoder: of the texts.
         folder: for checkpoints and the log.
         seed: of everything random.
     """
     from facetwise.training.loop import train
 
+    texts = material.texts
     distinct = sorted({text for own in texts for text in own})
     place = {text: index for index, text in enumerate(distinct)}
     start = generator_of(seed, -4)
@@ -154,7 +148,7 @@ def train_sets(
         model,
         recipe.set_training,
         features,
-        text_features(collection, encoder, distinct),
+        text_features(material.collection, encoder, distinct),
         [[place[text] for text in own] for own in texts],
         clusters_by_text(texts),
         seed=seed,
@@ -165,9 +159,8 @@ def train_sets(
 
 def train_pairs(
     recipe: Recipe,
+    material: Material,
     features: ImageFeatures,
-    labellings: Sequence[Tensor],
-    attributes: AttributeTable,
     folder: Path,
     *,
     seed: int,
@@ -176,15 +169,15 @@ def train_pairs(
 
     Args:
         recipe: what and how.
-        features: of the N training pictures.
-        labellings: ways to call two of them similar, each (N,), -1 for unknown.
-        attributes: of the N pictures, only the groups to teach.
+        material: the N training pictures.
+        features: of them.
         folder: for checkpoints and the log.
         seed: of everything random.
     """
     from facetwise.training.loop import train
 
     start = generator_of(seed, -5)
+    attributes = material.attributes
     model: PAN | Siamese
     if isinstance(recipe.pairs, PANConfig):
         config = recipe.pairs
@@ -195,78 +188,11 @@ def train_pairs(
         model = Siamese(recipe.pairs, start)
     else:
         raise InputError(f"the recipe {recipe.name} has no pair model")
-    task = PairTask(model, recipe.pair_training, features, labellings, attributes, seed=seed)
+    task = PairTask(
+        model, recipe.pair_training, features, material.labellings, attributes, seed=seed
+    )
     train(task, folder, "pairs", seed=seed)
     return model
-
-
-def _texts(
-    collection: Collection, rows: Sequence[int], languages: Sequence[str]
-) -> list[list[str]]:
-    """The texts of the rows that are in one of the languages (all of them if none is named)."""
-    texts, codes = collection.texts, collection.languages
-    return [
-        [
-            text
-            for text, code in zip(texts[row], codes[row], strict=True)
-            if text.strip() and (not languages or not code or code in languages)
-        ]
-        for row in rows
-    ]
-
-
-def _labels(
-    collection: Collection, rows: Sequence[int], seed: int
-) -> tuple[list[Tensor], list[str]]:
-    """What makes two training pictures similar, and the attribute groups to teach.
-
-    Groups where there are enough; else every teachable attribute group with one value an item is a
-    labelling of its own, and batches take turns.
-    """
-    attributes = collection.attributes.rows(torch.tensor(list(rows)))
-    taught = teachable_groups(attributes, seed)
-    groups = [collection.groups[row] for row in rows]
-    names = {name: index for index, name in enumerate(sorted({g for g in groups if g is not None}))}
-    by_group = torch.tensor([-1 if group is None else names[group] for group in groups])
-    if _repeated(by_group) >= _FEWEST:
-        return [by_group], taught
-    labellings = []
-    for name in taught:
-        states = attributes.states[:, attributes.slices[name]]
-        if attributes.kinds[attributes.groups.index(name)] == "flag":
-            labels = states[:, 0].long()
-        else:
-            one = (states == 1).sum(1) == 1
-            labels = torch.where(one, (states == 1).int().argmax(1), -1)
-        if _repeated(labels) >= _FEWEST and len(labels[labels >= 0].unique()) > 1:
-            labellings.append(labels)
-    return labellings, taught
-
-
-def _repeated(labels: Tensor) -> int:
-    """How many items share their label with another."""
-    known = labels[labels >= 0]
-    counts = torch.bincount(known) if len(known) else torch.zeros(1, dtype=torch.long)
-    return int(counts[counts > 1].sum())
-
-
-def _only(attributes: AttributeTable, groups: Sequence[str]) -> AttributeTable:
-    """The table reduced to some of its groups."""
-    columns = torch.cat(
-        [torch.arange(len(attributes.names))[attributes.slices[group]] for group in groups]
-        or [torch.empty(0, dtype=torch.long)]
-    )
-    place = {attributes.groups.index(group): index for index, group in enumerate(groups)}
-    return AttributeTable(
-        groups=tuple(groups),
-        kinds=tuple(attributes.kinds[attributes.groups.index(group)] for group in groups),
-        names=tuple(attributes.names[column] for column in columns.tolist()),
-        group_index=torch.tensor(
-            [place[int(attributes.group_index[column])] for column in columns.tolist()],
-            dtype=torch.long,
-        ),
-        states=attributes.states[:, columns],
-    )
 
 
 def _check_out(out: Path, overwrite: bool) -> None:

@@ -23,7 +23,7 @@ from facetwise.models import PAN, VSE, DivE, Siamese
 from facetwise.similarity import relevance_entropy
 from facetwise.training.recipe import PairTraining, SetTraining
 
-__all__ = ["PairTask", "SetTask", "Task", "teachable_groups"]
+__all__ = ["PairTask", "SetTask", "Task"]
 
 
 class Task(Protocol):
@@ -199,34 +199,6 @@ class PairTask(nn.Module):
     def schedule(self, step: int) -> float:
         """Cosine to zero."""
         return _cosine(step / max(1, self.steps))
-
-
-def teachable_groups(
-    attributes: AttributeTable, seed: int, *, most: int = 24, pairs: int = 4096
-) -> list[str]:
-    """The attribute groups that a condition can learn "same value" of, those with most labels first.
-
-    Of random pairs that are known in the group, at least 1 in 100 must agree and 1 in 100 differ.
-
-    Args:
-        attributes: of the training items.
-        seed: of the random pairs.
-        most: more conditions than these would each get little of the relevance.
-        pairs: how many random pairs are looked at.
-    """
-    n = len(attributes)
-    if n < 2 or not attributes.groups:
-        return []
-    g = generator_of(seed, -3)
-    r = torch.randint(n, (pairs,), generator=g)
-    c = (r + torch.randint(1, n, (pairs,), generator=g)) % n
-    targets, mask = attributes.same_value(r, c)
-    known = mask.sum(0)
-    rate = (targets * mask).sum(0) / known.clamp_min(1)
-    usable = (known >= 0.01 * pairs) & (rate >= 0.01) & (rate <= 0.99)
-    order = sorted(range(len(attributes.groups)), key=lambda index: (-float(known[index]), index))
-    kept = sorted([index for index in order if bool(usable[index])][:most])
-    return [attributes.groups[index] for index in kept]
 
 
 def _cosine(share: float) -> float:

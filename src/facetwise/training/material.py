@@ -1,0 +1,161 @@
+"""What there is to learn from: texts, labels and attributes of the training pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from facetwise.data import AttributeTable, Collection
+from facetwise.data.sampling import clusters_by_text, generator_of
+
+__all__ = ["FEWEST", "Material", "teachable_groups"]
+
+FEWEST: Final = 8
+"""Items with texts, or with labels, below which a model learns nothing worth keeping."""
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """The N training pictures of a collection.
+
+    Attributes:
+        collection: where they are.
+        rows: (N) which.
+        texts: (N) the texts of each.
+        labellings: ways to call two of them similar, each (N,) integers, -1 for unknown.
+        attributes: of the N, only the groups that conditions are taught.
+    """
+
+    collection: Collection
+    rows: tuple[int, ...]
+    texts: tuple[tuple[str, ...], ...]
+    labellings: tuple[Tensor, ...]
+    attributes: AttributeTable
+
+    @classmethod
+    def of(
+        cls, collection: Collection, rows: Sequence[int], languages: Sequence[str], seed: int
+    ) -> Material:
+        """What the `rows` of a collection offer.
+
+        Args:
+            collection: where they are.
+            rows: of the training pictures.
+            languages: texts in others are left out; empty takes all.
+            seed: of the random pairs by which attribute groups are judged.
+        """
+        texts = tuple(tuple(own) for own in _texts(collection, rows, languages))
+        labellings, taught = _labels(collection, rows, seed)
+        attributes = _only(collection.attributes.rows(torch.tensor(list(rows))), taught)
+        return cls(collection, tuple(rows), texts, tuple(labellings), attributes)
+
+    @property
+    def has_texts(self) -> bool:
+        """Whether a set model can learn."""
+        return len(clusters_by_text(self.texts)) >= FEWEST
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether a pair model can learn."""
+        return len(self.labellings) > 0
+
+
+def teachable_groups(
+    attributes: AttributeTable, seed: int, *, most: int = 24, pairs: int = 4096
+) -> list[str]:
+    """The attribute groups that a condition can learn "same value" of, those with most labels first.
+
+    Of random pairs that are known in the group, at least 1 in 100 must agree and 1 in 100 differ.
+
+    Args:
+        attributes: of the training items.
+        seed: of the random pairs.
+        most: more conditions than these would each get little of the relevance.
+        pairs: how many random pairs are looked at.
+    """
+    n = len(attributes)
+    if n < 2 or not attributes.groups:
+        return []
+    g = generator_of(seed, -3)
+    r = torch.randint(n, (pairs,), generator=g)
+    c = (r + torch.randint(1, n, (pairs,), generator=g)) % n
+    targets, mask = attributes.same_value(r, c)
+    known = mask.sum(0)
+    rate = (targets * mask).sum(0) / known.clamp_min(1)
+    usable = (known >= 0.01 * pairs) & (rate >= 0.01) & (rate <= 0.99)
+    order = sorted(range(len(attributes.groups)), key=lambda index: (-float(known[index]), index))
+    kept = sorted([index for index in order if bool(usable[index])][:most])
+    return [attributes.groups[index] for index in kept]
+
+
+def _texts(
+    collection: Collection, rows: Sequence[int], languages: Sequence[str]
+) -> list[list[str]]:
+    """The texts of the rows that are in one of the languages (all of them if none is named)."""
+    texts, codes = collection.texts, collection.languages
+    return [
+        [
+            text
+            for text, code in zip(texts[row], codes[row], strict=True)
+            if text.strip() and (not languages or not code or code in languages)
+        ]
+        for row in rows
+    ]
+
+
+def _labels(
+    collection: Collection, rows: Sequence[int], seed: int
+) -> tuple[list[Tensor], list[str]]:
+    """What makes two training pictures similar, and the attribute groups to teach.
+
+    Groups where there are enough; else every teachable attribute group with one value an item is a
+    labelling of its own, and batches take turns.
+    """
+    attributes = collection.attributes.rows(torch.tensor(list(rows)))
+    taught = teachable_groups(attributes, seed)
+    groups = [collection.groups[row] for row in rows]
+    names = {name: index for index, name in enumerate(sorted({g for g in groups if g is not None}))}
+    by_group = torch.tensor([-1 if group is None else names[group] for group in groups])
+    if _repeated(by_group) >= FEWEST:
+        return [by_group], taught
+    labellings = []
+    for name in taught:
+        states = attributes.states[:, attributes.slices[name]]
+        if attributes.kinds[attributes.groups.index(name)] == "flag":
+            labels = states[:, 0].long()
+        else:
+            one = (states == 1).sum(1) == 1
+            labels = torch.where(one, (states == 1).int().argmax(1), -1)
+        if _repeated(labels) >= FEWEST and len(labels[labels >= 0].unique()) > 1:
+            labellings.append(labels)
+    return labellings, taught
+
+
+def _repeated(labels: Tensor) -> int:
+    """How many items share their label with another."""
+    known = labels[labels >= 0]
+    counts = torch.bincount(known) if len(known) else torch.zeros(1, dtype=torch.long)
+    return int(counts[counts > 1].sum())
+
+
+def _only(attributes: AttributeTable, groups: Sequence[str]) -> AttributeTable:
+    """The table reduced to some of its groups."""
+    columns = torch.cat(
+        [torch.arange(len(attributes.names))[attributes.slices[group]] for group in groups]
+        or [torch.empty(0, dtype=torch.long)]
+    )
+    place = {attributes.groups.index(group): index for index, group in enumerate(groups)}
+    return AttributeTable(
+        groups=tuple(groups),
+        kinds=tuple(attributes.kinds[attributes.groups.index(group)] for group in groups),
+        names=tuple(attributes.names[column] for column in columns.tolist()),
+        group_index=torch.tensor(
+            [place[int(attributes.group_index[column])] for column in columns.tolist()],
+            dtype=torch.long,
+        ),
+        states=attributes.states[:, columns],
+    )
