@@ -11,7 +11,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from facetwise.errors import InputError
 
-__all__ = ["FORMATS", "MAX_PIXELS", "SUFFIXES", "check", "decode"]
+__all__ = ["FORMATS", "MAX_PIXELS", "SUFFIXES", "check", "decode", "upright"]
 
 MAX_PIXELS: Final = 64_000_000
 """Width times height that is still decoded: 64 megapixels are 192 MB as RGB."""
@@ -47,7 +47,15 @@ def decode(data: bytes, *, source: str) -> Image.Image:
     >>> decode(file.getvalue(), source="a.png").getpixel((0, 0))
     (255, 255, 255)
     """
-    image = _open(data, source)
+    return upright(_open(data, source), source=source)
+
+
+def upright(image: Image.Image, *, source: str) -> Image.Image:
+    """An opened picture as `decode` gives it: RGB, upright (EXIF), transparency over white.
+
+    Raises:
+        InputError: its file is truncated or damaged.
+    """
     try:
         return _rgb(ImageOps.exif_transpose(image) if _orientation(image) != 1 else image)
     except Exception as error:  # whatever trips over it, the file is to blame

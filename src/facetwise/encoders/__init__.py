@@ -1,4 +1,4 @@
-"""Pixels and words to local and global features; frozen encoders and the cache of what they gave."""
+"""Pixels and words to features: frozen encoders, and the cache of what they gave."""
 
 from facetwise.encoders.cache import image_features, pad_tokens, text_features
 from facetwise.encoders.image import ImageEncoder, ImageFeatures

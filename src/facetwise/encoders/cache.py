@@ -1,8 +1,8 @@
 """Features computed once: a Lance table beside a collection's items, keyed by content.
 
-Every finished batch is one atomic commit, so that Ctrl-C loses at most a batch and the next run goes
-on where this one stopped. Keys are hashes of picture files or texts: a changed picture is computed
-anew, an unchanged one never, whichever collection or row it stands in.
+Every finished batch is one atomic commit, so that Ctrl-C loses at most a batch and the next run
+goes on where this one stopped. Keys are hashes of picture files or texts: a changed picture is
+computed anew, an unchanged one never, whichever collection or row it stands in.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ T = TypeVar("T")
 def image_features(
     collection: Collection, encoder: ImageEncoder, rows: Sequence[int]
 ) -> ImageFeatures:
-    """Features of the pictures in `rows`, in the order asked; computes and keeps what is missing."""
+    """Features of the pictures in `rows`, in that order; computes and keeps what is missing."""
     c, h, w = encoder.grid_shape
     schema = pa.schema(
         [

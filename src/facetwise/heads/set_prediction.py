@@ -31,6 +31,7 @@ class AggregationBlock(nn.Module):
         local_dim: width of the local features psi.
         heads: H.
         head_dim: D_h; the inner width is H * D_h.
+        hidden: inner width of the MLP; 4 D by default, as in the paper.
         dropout: after the attention's output and inside the MLP.
         generator: randomness of the start.
     """
@@ -42,10 +43,12 @@ class AggregationBlock(nn.Module):
         *,
         heads: int = 4,
         head_dim: int = 64,
+        hidden: int | None = None,
         dropout: float = 0.1,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
+        hidden = 4 * dim if hidden is None else hidden
         inner = heads * head_dim
         self.heads, self.head_dim = heads, head_dim
         self.norm_slots = nn.LayerNorm(dim)
@@ -56,10 +59,10 @@ class AggregationBlock(nn.Module):
         self.W_o = nn.Linear(inner, dim)
         self.mlp = nn.Sequential(
             nn.LayerNorm(dim),
-            nn.Linear(dim, 4 * dim),
+            nn.Linear(dim, hidden),
             nn.GELU(),
             nn.Dropout(dropout),
-            nn.Linear(4 * dim, dim),
+            nn.Linear(hidden, dim),
         )
         self.dropout = nn.Dropout(dropout)
         for layer in self.modules():
@@ -115,6 +118,7 @@ class SetPrediction(nn.Module):
             so less of it lets the elements differ.
         heads: H of the block.
         head_dim: D_h of the block.
+        hidden: inner width of the block's MLP; 4 D by default.
         dropout: in the block.
         generator: randomness of the start.
     """
@@ -130,6 +134,7 @@ class SetPrediction(nn.Module):
         global_weight: float = 1.0,
         heads: int = 4,
         head_dim: int = 64,
+        hidden: int | None = None,
         dropout: float = 0.1,
         generator: torch.Generator | None = None,
     ) -> None:
@@ -137,7 +142,13 @@ class SetPrediction(nn.Module):
         self.T, self.positions, self.global_weight = T, positions, global_weight
         self.E_0 = nn.Parameter(torch.randn(K, dim, generator=generator))
         self.block = AggregationBlock(
-            dim, local_dim, heads=heads, head_dim=head_dim, dropout=dropout, generator=generator
+            dim,
+            local_dim,
+            heads=heads,
+            head_dim=head_dim,
+            hidden=hidden,
+            dropout=dropout,
+            generator=generator,
         )
         self.norm_slots = nn.LayerNorm(dim)
         self.norm_global = nn.LayerNorm(dim)

@@ -15,8 +15,8 @@ class PartNorm(nn.Module):
     """Centre each part of a feature vector, scale it to length 1, and then the whole.
 
     Features of different layers have different scales; normalised one by one, each has its say.
-    The first part, the network's top, is only centred: scaling its dimensions to unit variance costs
-    7 to 17 points on these features (FIELDNOTES, PAN 2). The statistics are set once by `fit`.
+    The first part, the network's top, is only centred: scaling its dimensions to unit variance
+    costs 7 to 17 points on these features (FIELDNOTES, PAN 2). `fit` sets the statistics, once.
 
     Args:
         widths: of the parts.

@@ -1,8 +1,10 @@
 """One file for each system of a paper, and the `Model` that holds what was trained."""
 
 from facetwise.models.dive import DivE, DivEConfig
-from facetwise.models.model import ImageEmbedding, Model, TextEmbedding, load
+from facetwise.models.embedding import ImageEmbedding, TextEmbedding
+from facetwise.models.model import Model
 from facetwise.models.pan import PAN, Condition, PANConfig
+from facetwise.models.run import load
 from facetwise.models.siamese import Siamese, SiameseConfig
 from facetwise.models.vse import VSE, VSEConfig
 

@@ -2,13 +2,14 @@
 
 Read beside the paper: local features psi and a global one phi of each side go through the set
 prediction module (slots that compete for locations), and sets are compared by smooth-Chamfer.
-METHODS section 2 has every equation; `heads.set_prediction` the module, `similarity.sets` the score.
+METHODS section 2 has the equations; `heads.set_prediction` the module, `similarity.sets` the score.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,7 @@ from facetwise.heads import (
     SetPrediction,
     masked_mean,
 )
+from facetwise.models.config import Count, Positive, Share, Weight, Within
 from facetwise.similarity import SetSimilarity, smooth_chamfer
 
 __all__ = ["DivE", "DivEConfig"]
@@ -32,26 +34,26 @@ __all__ = ["DivE", "DivEConfig"]
 class DivEConfig:
     """What makes a DivE model; the paper's values (METHODS 2.1, 2.5) unless said otherwise."""
 
-    dim: int = 256
+    dim: Count = 256
     """D; 1024 in the paper, whose features are four times as many."""
-    K: int = 4
+    K: Count = 4
     """Elements of a set."""
-    T: int = 2
+    T: Count = 2
     """Aggregation blocks, weights shared; 4 in the paper."""
-    alpha: float = 16.0
+    alpha: Positive = 16.0
     """Sharpness of smooth-Chamfer."""
-    heads: int = 4
-    head_dim: int = 64
+    heads: Count = 4
+    head_dim: Count = 64
     """Inner width of a head; 512 in the paper."""
-    hidden: int = 512
-    """Inner width of the projections' MLP."""
-    dropout: float = 0.1
+    hidden: Count = 512
+    """Inner width of the MLPs; in the module 4 D in the paper."""
+    dropout: Share = 0.1
     """In the set prediction module."""
-    local_dim: int = 256
+    local_dim: Annotated[int, Within(1, PARTS[0])] = 256
     """Principal components kept of the frozen grid's 1,280 channels: ours, for speed."""
-    feature_dropout: float = 0.2
+    feature_dropout: Share = 0.2
     """Of the frozen features; not in the paper, which trains its towers."""
-    global_weight: float = 1.0
+    global_weight: Weight = 1.0
     """Of the global feature in each element."""
 
 
@@ -143,6 +145,7 @@ class DivE(nn.Module):
             global_weight=c.global_weight,
             heads=c.heads,
             head_dim=c.head_dim,
+            hidden=c.hidden,
             dropout=c.dropout,
             generator=generator,
         )

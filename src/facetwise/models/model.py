@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from facetwise.data.images import decode
+from facetwise.data.images import decode, upright
 from facetwise.encoders import (
     ImageEncoder,
     ImageFeatures,
@@ -22,12 +20,12 @@ from facetwise.encoders import (
     image_features,
     text_features,
 )
-from facetwise.errors import FacetwiseError, InputError, VersionError
-from facetwise.files import write_bytes, write_text
-from facetwise.models.config import read_config
-from facetwise.models.dive import DivE, DivEConfig
-from facetwise.models.pan import PAN, Condition, PANConfig
-from facetwise.models.vse import VSE, VSEConfig
+from facetwise.errors import InputError
+from facetwise.models.config import settings
+from facetwise.models.dive import DivE
+from facetwise.models.embedding import ImageEmbedding, TextEmbedding, joined
+from facetwise.models.pan import PAN, Condition
+from facetwise.models.vse import VSE
 from facetwise.similarity import ConditionalSimilarity, PairScore, score_matrix
 
 if TYPE_CHECKING:
@@ -35,42 +33,15 @@ if TYPE_CHECKING:
 
     from facetwise.data import Collection
 
-__all__ = ["FORMAT", "SET_MODELS", "ImageEmbedding", "Model", "SetModel", "TextEmbedding", "load"]
+__all__ = ["Model", "SetModel"]
 
-FORMAT: Final = 1
-"""Version of the files in a run."""
-
-MODEL_FILE: Final = "model.toml"
 _BATCH = 256
+"""Features that go through the heads at once."""
+
+_PICTURES = 64
+"""Pictures that go through the encoder at once: its first layers are large."""
 
 SetModel = DivE | VSE
-SET_MODELS: Final[Mapping[str, tuple[Any, Any]]] = {
-    "dive": (DivE, DivEConfig),
-    "vse": (VSE, VSEConfig),
-}
-"""Name in a recipe to the set model's class and configuration."""
-
-
-class ImageEmbedding(NamedTuple):
-    """N images under both models; what a run does not have is None."""
-
-    sets: Tensor | None
-    """(N, K, D), rows of length 1."""
-    attention: Tensor | None
-    """(N, K, H, W): where each slot looks; sums to 1 over the cells."""
-    pairs: Tensor | None
-    """(N, d)."""
-
-
-class TextEmbedding(NamedTuple):
-    """M texts under the set model."""
-
-    sets: Tensor
-    """(M, K, D), rows of length 1."""
-    attention: list[Tensor]
-    """For each text (K, L): which tokens each slot reads; sums to 1."""
-    tokens: list[list[str]]
-    """The L tokens of each text, first and last markers included."""
 
 
 class Model:
@@ -160,7 +131,7 @@ class Model:
             if part is None:
                 digest.update(b"none")
                 continue
-            digest.update(f"{type(part).__name__}{asdict(part.config)}".encode())
+            digest.update(f"{type(part).__name__}{settings(part.config)}".encode())
             for name, value in sorted(part.state_dict().items()):
                 digest.update(name.encode())
                 digest.update(value.detach().cpu().contiguous().numpy().tobytes())
@@ -189,7 +160,7 @@ class Model:
         return self.embed_texts(texts).sets
 
     def similarity(self, x: Tensor, y: Tensor) -> Tensor:
-        """The set similarity that the model was trained with: x (N, K, D), y (M, K, D) -> (N, M)."""
+        """The set similarity it was trained with: x (N, K, D), y (M, K, D) -> (N, M)."""
         return score_matrix(x, y, self._need_sets().similarity)
 
     def embed_images(self, images: Sequence[str | Path | bytes | Image.Image]) -> ImageEmbedding:
@@ -198,14 +169,16 @@ class Model:
         Raises:
             InputError: a picture cannot be read.
         """
+        if isinstance(images, str | bytes | os.PathLike):
+            raise InputError("expected a list of pictures, not one picture; put it in brackets")
         parts: list[ImageEmbedding] = []
-        for start in range(0, max(len(images), 1), _BATCH):
+        for start in range(0, max(len(images), 1), _PICTURES):
             prepared = [
                 self.image_encoder.prepare(_picture(image, start + index))
-                for index, image in enumerate(images[start : start + _BATCH])
+                for index, image in enumerate(images[start : start + _PICTURES])
             ]
             parts.append(self._heads(self.image_encoder.encode(prepared)))
-        return _joined(parts)
+        return joined(parts)
 
     def embed_collection(
         self, collection: Collection, rows: Sequence[int] | None = None
@@ -218,7 +191,7 @@ class Model:
     @torch.no_grad()
     def embed_features(self, features: ImageFeatures) -> ImageEmbedding:
         """Features of frozen encoders -> embeddings."""
-        return _joined(
+        return joined(
             [
                 self._heads(
                     ImageFeatures(
@@ -244,6 +217,8 @@ class Model:
             InputError: the run has no set model.
         """
         model = self._need_sets()
+        if isinstance(texts, str):
+            raise InputError(f"expected a list of texts, not one text; write [{texts!r}]")
         sets: list[Tensor] = []
         attention: list[Tensor] = []
         tokens: list[list[str]] = []
@@ -273,81 +248,15 @@ class Model:
             raise InputError("this run has no pair model; fit it on groups or attributes")
         return self.pairs(h1, h2)  # type: ignore[no-any-return]
 
-    # -- files ----------------------------------------------------------------------------------
-
     def save(self, path: str | Path) -> None:
-        """Write the model's files (TOML and safetensors) into the directory `path`."""
-        import tomli_w
-        from safetensors.torch import save
-
-        path = Path(path)
-        path.mkdir(parents=True, exist_ok=True)
-        about: dict[str, Any] = {
-            "format": FORMAT,
-            "name": self.name,
-            "fingerprint": self.fingerprint,
-            "encoders": {
-                "pixels": self.image_encoder.pixels,
-                "max_tokens": self.text_encoder.max_tokens,
-            },
-        }
-        if self.sets is not None:
-            kind = type(self.sets).__name__.lower()
-            about["sets"] = {"model": kind, **asdict(self.sets.config)}
-            write_bytes(path / "sets.safetensors", save(_contiguous(self.sets)))
-        if self.pairs is not None:
-            groups = [c.group for c in self.conditions if c.group is not None]
-            about["pairs"] = {"model": "pan", "groups": groups, **asdict(self.pairs.config)}
-            write_bytes(path / "pairs.safetensors", save(_contiguous(self.pairs)))
-        write_text(path / "seen.txt", "".join(f"{name}\n" for name in sorted(self.trained_on)))
-        write_text(path / MODEL_FILE, tomli_w.dumps(about))  # last: without it there is no model
-
-    @classmethod
-    def load(cls, path: str | Path) -> Model:
-        """Open the model in the directory `path`.
+        """Write the model's files (TOML and safetensors) into the directory `path`.
 
         Raises:
-            InputError: it is not there or damaged.
-            VersionError: a newer facetwise wrote it.
+            FacetwiseError: the disk is full.
         """
-        path = Path(path)
-        about = _read_about(path)
-        try:
-            encoders = about["encoders"]
-            sets: SetModel | None = None
-            if "sets" in about:
-                options = dict(about["sets"])
-                made, config = SET_MODELS[options.pop("model")]
-                sets = made(read_config(config, options, path / MODEL_FILE, "sets"))
-                _fill(sets, path / "sets.safetensors")
-            pairs: PAN | None = None
-            if "pairs" in about:
-                options = dict(about["pairs"])
-                options.pop("model")
-                groups = options.pop("groups")
-                pairs = PAN(read_config(PANConfig, options, path / MODEL_FILE, "pairs"), groups)
-                _fill(pairs, path / "pairs.safetensors")
-            seen = (path / "seen.txt").read_text(encoding="utf-8").split()
-            model = cls(
-                ImageEncoder(encoders["pixels"]),
-                TextEncoder(encoders["max_tokens"]),
-                sets=sets,
-                pairs=pairs,
-                trained_on=frozenset(seen),
-                name=about["name"],
-            )
-        except FacetwiseError:
-            raise
-        except (OSError, KeyError, TypeError, ValueError) as error:
-            raise InputError(
-                f"{path} is damaged ({type(error).__name__}: {error}); fit it again"
-            ) from error
-        if model.fingerprint != about["fingerprint"]:
-            raise InputError(
-                f"{path}: the weights are not those that {MODEL_FILE} was written for (a changed "
-                "file, or other weights of an encoder package); fit it again"
-            )
-        return model
+        from facetwise.models.run import save
+
+        save(self, path)
 
     # -- inside ---------------------------------------------------------------------------------
 
@@ -368,52 +277,6 @@ class Model:
         return ImageEmbedding(sets, attention, pairs)
 
 
-def load(path: str | Path) -> Model:
-    """Open a run: the model that `fit` wrote into the directory `path` (safetensors and TOML).
-
-    Raises:
-        InputError: it is not there or damaged.
-        VersionError: a newer facetwise wrote it.
-    """
-    return Model.load(path)
-
-
-def _read_about(path: Path) -> dict[str, Any]:
-    file = path / MODEL_FILE
-    try:
-        about = tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        unfinished = (path / "recipe.toml").exists()
-        way_out = "its training did not finish: run fit again" if unfinished else "run fit first"
-        raise InputError(f"{path} holds no {MODEL_FILE}, so it is no run; {way_out}") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{file} cannot be read ({error}); fit the run again") from error
-    version = about.get("format")
-    if not isinstance(version, int):
-        raise InputError(f"{file} has no format number; fit the run again")
-    if version > FORMAT:
-        raise VersionError(
-            f"{path} was written by a newer facetwise (format {version}, this one reads up to "
-            f"{FORMAT}); upgrade facetwise"
-        )
-    return about
-
-
-def _fill(part: torch.nn.Module, file: Path) -> None:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        part.load_state_dict(load_file(file))
-    except (OSError, SafetensorError, RuntimeError) as error:
-        what = " ".join(str(error).split())[:120]
-        raise InputError(f"{file} is missing or damaged ({what}); fit the run again") from error
-
-
-def _contiguous(part: torch.nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().cpu().contiguous() for name, value in part.state_dict().items()}
-
-
 def _picture(image: str | Path | bytes | Image.Image, index: int) -> Image.Image:
     if isinstance(image, bytes):
         return decode(image, source=f"picture {index + 1}")
@@ -423,16 +286,4 @@ def _picture(image: str | Path | bytes | Image.Image, index: int) -> Image.Image
         except OSError as error:
             raise InputError(f"{image}: {error.strerror or error}; give a picture file") from error
         return decode(data, source=str(image))
-    return image.convert("RGB")
-
-
-def _joined(parts: Sequence[ImageEmbedding]) -> ImageEmbedding:
-    def cat(values: Sequence[Tensor | None]) -> Tensor | None:
-        kept = [value for value in values if value is not None]
-        return torch.cat(kept) if kept else None
-
-    return ImageEmbedding(
-        cat([part.sets for part in parts]),
-        cat([part.attention for part in parts]),
-        cat([part.pairs for part in parts]),
-    )
+    return upright(image, source=f"picture {index + 1}")

@@ -1,4 +1,4 @@
-"""PAN (Mishra et al., ICCV 2021): the difference of two images gives conditions and their relevance.
+"""PAN (Mishra et al., ICCV 2021): two images' difference gives conditions and their relevance.
 
 h = head(features); for a pair g = |h_i - h_j|, conditions s = sigmoid(g W1 + b1), relevance
 w = softmax(g W2 + b2), similarity p = sum_m s_m w_m (METHODS 1.1; `similarity.conditional`).
@@ -6,17 +6,19 @@ w = softmax(g W2 + b2), similarity p = sum_m s_m w_m (METHODS 1.1; `similarity.c
 Two things are ours, since with the official start the conditions neither learn nor differ on frozen
 features (FIELDNOTES, PAN 1 and 5):
 
-- **A block for each condition.** The head gives M vectors of unit length, one for each condition, and
-  W1 starts as a metric on the condition's own block (zero elsewhere, free to grow). So a supervised
-  condition has a place to learn its attribute group in, and weighing it changes what is found.
-- **A condition for each attribute group**, with the target "both have the same value", instead of one
-  for each of hundreds of attributes; and a KL term that keeps the relevance from collapsing.
+- **A block for each condition.** The head gives M vectors of unit length, one for each condition,
+  and W1 starts as a metric on the condition's own block (zero elsewhere, free to grow). So a
+  supervised condition has a place to learn its attribute group in, and weighing it changes what is
+  found.
+- **A condition for each attribute group**, with the target "both have the same value", instead of
+  one for each of hundreds of attributes; and a KL term that keeps the relevance from collapsing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +26,7 @@ from torch import Tensor, nn
 
 from facetwise.encoders.image import PARTS
 from facetwise.heads import PartNorm
+from facetwise.models.config import Count, Positive, Share, Within
 from facetwise.similarity import ConditionalSimilarity, PairScore
 
 __all__ = ["PAN", "Condition", "PANConfig"]
@@ -51,13 +54,13 @@ class Condition:
 class PANConfig:
     """What makes a PAN model."""
 
-    free: int = 2
+    free: Annotated[int, Within(0)] = 2
     """Unsupervised conditions beside one for each attribute group (hybrid; METHODS 1.3)."""
-    width: int = 32
+    width: Count = 32
     """Width of a condition's block."""
-    steepness: float = 5.0
+    steepness: Positive = 5.0
     """a of the metric start (FIELDNOTES, PAN 1)."""
-    feature_dropout: float = 0.2
+    feature_dropout: Share = 0.2
     """Of the frozen features, in training."""
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from facetwise.encoders.image import PARTS
 from facetwise.heads import PartNorm
+from facetwise.models.config import Count, Share
 
 __all__ = ["Siamese", "SiameseConfig"]
 
@@ -21,9 +22,9 @@ __all__ = ["Siamese", "SiameseConfig"]
 class SiameseConfig:
     """What makes a siamese model."""
 
-    dim: int = 256
+    dim: Count = 256
     """Width of the embedding."""
-    feature_dropout: float = 0.2
+    feature_dropout: Share = 0.2
     """Of the frozen features, in training."""
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from facetwise.encoders.image import PARTS, ImageFeatures
 from facetwise.encoders.text import WIDTH
 from facetwise.heads import ElementSet, PartNorm, Projection, masked_mean
+from facetwise.models.config import Count, Share
 from facetwise.similarity import SetSimilarity, average
 
 __all__ = ["VSE", "VSEConfig"]
@@ -24,11 +25,11 @@ __all__ = ["VSE", "VSEConfig"]
 class VSEConfig:
     """What makes a single-vector model."""
 
-    dim: int = 256
+    dim: Count = 256
     """D; 1024 in the papers, whose features are four times as many."""
-    hidden: int = 512
+    hidden: Count = 512
     """Inner width of the projections' MLP."""
-    feature_dropout: float = 0.2
+    feature_dropout: Share = 0.2
     """Of the frozen features."""
 
 
@@ -65,7 +66,7 @@ class VSE(nn.Module):
 
     @torch.no_grad()
     def prepare(self, features: ImageFeatures) -> tuple[Tensor, Tensor]:
-        """What is fixed before training: a local feature of width 0 for each cell, the global one."""
+        """What is fixed before training: local features of width 0, and the global one."""
         n, _, h, w = features.grid.shape
         return torch.empty(n, h * w, 0), self.norm(features.pooled) * sum(PARTS) ** 0.5
 

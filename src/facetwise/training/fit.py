@@ -49,8 +49,8 @@ def fit(
     """Train what the collection has labels for, and write the run into the directory `out`.
 
     Where items have texts, the recipe's set model; where they have groups or attributes, its pair
-    model. Interrupted training leaves its state in ``.NAME.fitting`` beside `out`; the same call goes
-    on from there. An old run at `out` is replaced only when the new one is whole.
+    model. Interrupted training leaves its state in ``.NAME.fitting`` beside `out`; the same call
+    goes on from there. An old run at `out` is replaced only when the new one is whole.
 
     Args:
         collection: what to learn from.
@@ -206,7 +206,7 @@ def _check_out(out: Path, overwrite: bool) -> None:
 
 @contextlib.contextmanager
 def _workshop(out: Path, recipe: Recipe, collection: Collection, seed: int) -> Iterator[Path]:
-    """The folder where training happens; kept when it is interrupted, for the same call to go on."""
+    """The folder where training happens; kept when interrupted, for the same call to go on."""
     import tomli_w
 
     about = {

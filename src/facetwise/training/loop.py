@@ -203,7 +203,7 @@ def _restore(module: _Module, checkpoint: Path) -> int:
 
 @contextmanager
 def _own_randomness(seed: int) -> Iterator[None]:
-    """Dropout draws from PyTorch's global generator: give it a state of our own, and the old back."""
+    """Dropout draws from the global generator: give it a state of our own, then the old back."""
     loggers = [logging.getLogger(f"lightning.{name}") for name in ("pytorch", "fabric")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -12,7 +12,7 @@ from torch import Tensor
 from facetwise.data import AttributeTable, Collection
 from facetwise.data.sampling import clusters_by_text, generator_of
 
-__all__ = ["FEWEST", "Material", "teachable_groups"]
+__all__ = ["FEWEST", "Material", "languages_of", "teachable_groups"]
 
 FEWEST: Final = 8
 """Items with texts, or with labels, below which a model learns nothing worth keeping."""
@@ -48,13 +48,13 @@ class Material:
             languages: texts in others are left out; empty takes all.
             seed: of the random pairs by which attribute groups are judged.
         """
-        texts = tuple(tuple(own) for own in _texts(collection, rows, languages))
+        texts = tuple(tuple(own) for own in languages_of(collection, rows, languages))
         labellings, taught = _labels(collection, rows, seed)
         attributes = _only(collection.attributes.rows(torch.tensor(list(rows))), taught)
         return cls(collection, tuple(rows), texts, tuple(labellings), attributes)
 
     @property
-    def has_texts(self) -> bool:
+    def haslanguages_of(self) -> bool:
         """Whether a set model can learn."""
         return len(clusters_by_text(self.texts)) >= FEWEST
 
@@ -67,7 +67,7 @@ class Material:
 def teachable_groups(
     attributes: AttributeTable, seed: int, *, most: int = 24, pairs: int = 4096
 ) -> list[str]:
-    """The attribute groups that a condition can learn "same value" of, those with most labels first.
+    """The attribute groups that a condition can learn "same value" of, at most `most`.
 
     Of random pairs that are known in the group, at least 1 in 100 must agree and 1 in 100 differ.
 
@@ -92,7 +92,7 @@ def teachable_groups(
     return [attributes.groups[index] for index in kept]
 
 
-def _texts(
+def languages_of(
     collection: Collection, rows: Sequence[int], languages: Sequence[str]
 ) -> list[list[str]]:
     """The texts of the rows that are in one of the languages (all of them if none is named)."""

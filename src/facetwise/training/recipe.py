@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from facetwise.encoders import ImageEncoder
 from facetwise.errors import InputError
 from facetwise.models import DivEConfig, PANConfig, SiameseConfig, VSEConfig
-from facetwise.models.config import read_config
+from facetwise.models.config import Count, Positive, Share, Weight, Within, read_config, settings
 
 __all__ = ["DataConfig", "EncoderConfig", "PairTraining", "Recipe", "SetTraining", "recipes"]
 
@@ -20,7 +21,7 @@ __all__ = ["DataConfig", "EncoderConfig", "PairTraining", "Recipe", "SetTraining
 class DataConfig:
     """What is trained on."""
 
-    test: float = 0.2
+    test: Share = 0.2
     """Share of the groups or items that is held out to evaluate on; 0 trains on everything."""
     by: Literal["auto", "group", "item"] = "auto"
     """What is held out whole (`data.splits`)."""
@@ -34,7 +35,7 @@ class EncoderConfig:
 
     pixels: int = 160
     """Width and height of what the image encoder sees; a multiple of 32."""
-    max_tokens: int = 64
+    max_tokens: Annotated[int, Within(4, 512)] = 64
     """Longer texts are cut."""
 
 
@@ -42,22 +43,22 @@ class EncoderConfig:
 class SetTraining:
     """How a set model is trained on image-text batches."""
 
-    steps: int = 600
-    batch: int = 128
+    steps: Count = 600
+    batch: Count = 128
     """Pictures a step."""
-    texts_per_item: int = 1
-    lr: float = 1e-3
+    texts_per_item: Count = 1
+    lr: Positive = 1e-3
     """Peak of a one-cycle schedule: linear warm-up, cosine to zero."""
-    warmup: float = 0.1
+    warmup: Share = 0.1
     """Share of the steps until the peak."""
-    weight_decay: float = 0.01
-    temperature: float = 0.07
+    weight_decay: Weight = 0.01
+    temperature: Positive = 0.07
     """Start of InfoNCE's learned temperature. InfoNCE needs no warm-up, hardest negatives do."""
-    mmd: float = 0.01
+    mmd: Weight = 0.01
     """Weight of the MMD term (METHODS 2.6)."""
-    diversity: float = 0.01
+    diversity: Weight = 0.01
     """Weight of the diversity term (METHODS 2.6)."""
-    clip: float = 1.0
+    clip: Positive = 1.0
     """Bound on the gradient's norm."""
 
 
@@ -65,20 +66,20 @@ class SetTraining:
 class PairTraining:
     """How a pair model is trained on class-balanced batches (FIELDNOTES, PAN 3)."""
 
-    steps: int = 600
-    classes: int = 24
-    per_class: int = 4
-    lr: float = 1e-3
+    steps: Count = 600
+    classes: Annotated[int, Within(2)] = 24
+    per_class: Annotated[int, Within(2)] = 4
+    lr: Positive = 1e-3
     """Of the head; cosine to zero."""
-    condition_lr: float = 1e-2
+    condition_lr: Positive = 1e-2
     """Of the conditional similarity."""
-    margin: float = 0.5
+    margin: Weight = 0.5
     """Of the triplets, in units of the score."""
-    hardest: float = 0.1
+    hardest: Annotated[float, Within(0, 1, above=True)] = 0.1
     """Share of the negatives that count."""
-    attribute_weight: float = 1.0
+    attribute_weight: Weight = 1.0
     """lambda of the attribute loss (METHODS 1.4)."""
-    relevance_kl: float = 0.3
+    relevance_kl: Weight = 0.3
     """Weight of the KL of the relevance to uniform: without it the relevance collapses."""
 
 
@@ -134,6 +135,10 @@ class Recipe:
         name = tables.pop("name")
         data = read_config(DataConfig, tables.pop("data", {}), source, "data")
         encoders = read_config(EncoderConfig, tables.pop("encoders", {}), source, "encoders")
+        try:
+            ImageEncoder(encoders.pixels)
+        except InputError as error:
+            raise InputError(f"{source} [encoders] pixels: {error}") from error
         sets, set_training = _system(
             tables.pop("sets", None),
             {"dive": DivEConfig, "vse": VSEConfig},
@@ -158,8 +163,8 @@ class Recipe:
         """TOML tables from which `from_dict` makes the same recipe."""
         out: dict[str, Any] = {
             "name": self.name,
-            "data": {**asdict(self.data), "languages": list(self.data.languages)},
-            "encoders": asdict(self.encoders),
+            "data": settings(self.data),
+            "encoders": settings(self.encoders),
         }
         for table, config, training in (
             ("sets", self.sets, self.set_training),
@@ -167,7 +172,7 @@ class Recipe:
         ):
             if config is not None:
                 model = type(config).__name__.removesuffix("Config").lower()
-                out[table] = {"model": model, **asdict(config), "training": asdict(training)}
+                out[table] = {"model": model, **settings(config), "training": settings(training)}
         return out
 
 

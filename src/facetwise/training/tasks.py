@@ -1,4 +1,4 @@
-"""What a step of training is: for a set model on texts, for a pair model on labels and attributes."""
+"""What a step of training is: a set model on texts, a pair model on labels and attributes."""
 
 from __future__ import annotations
 
