@@ -78,7 +78,7 @@ class EfficientNetLite0(nn.Module):
         return model.eval().requires_grad_(False)
 
     def forward(self, x: Tensor) -> tuple[Tensor, dict[int, Tensor]]:
-        """x: (N, 3, H, W), normalised -> (N, 1280, H/32, W/32), and the `WIDTHS` blocks."""
+        """x: (N, 3, H, W), normalised -> (N, 1280, H/32, W/32), and of the `WIDTHS` blocks."""
         kept: dict[int, Tensor] = {}
         x = F.relu6(_same(x, self.stem))
         for index, block in enumerate(self.blocks):

@@ -54,7 +54,7 @@ class Material:
         return cls(collection, tuple(rows), texts, tuple(labellings), attributes)
 
     @property
-    def haslanguages_of(self) -> bool:
+    def has_texts(self) -> bool:
         """Whether a set model can learn."""
         return len(clusters_by_text(self.texts)) >= FEWEST
 
