@@ -1,4 +1,4 @@
-"""Any collection: image-text retrieval where there are texts, image retrieval where there are groups."""
+"""Any collection: image-text retrieval where it has texts, image retrieval where it has groups."""
 
 from __future__ import annotations
 

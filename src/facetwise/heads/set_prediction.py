@@ -116,6 +116,8 @@ class SetPrediction(nn.Module):
         positions: add a sine code to the keys (for words; none for regions and grids).
         global_weight: factor of LN(phi); 1 in the paper. It is the same vector for every element,
             so less of it lets the elements differ.
+        slot_gain: where the learned gain of LN(E_T) starts; 1 in the paper. A small one starts a set as
+            its global feature and lets the slots grow as far as they pay.
         heads: H of the block.
         head_dim: D_h of the block.
         hidden: inner width of the block's MLP; 4 D by default.
@@ -132,6 +134,7 @@ class SetPrediction(nn.Module):
         T: int = 4,
         positions: bool = False,
         global_weight: float = 1.0,
+        slot_gain: float = 1.0,
         heads: int = 4,
         head_dim: int = 64,
         hidden: int | None = None,
@@ -151,6 +154,7 @@ class SetPrediction(nn.Module):
             generator=generator,
         )
         self.norm_slots = nn.LayerNorm(dim)
+        nn.init.constant_(self.norm_slots.weight, slot_gain)
         self.norm_global = nn.LayerNorm(dim)
 
     def forward(self, psi: Tensor, phi: Tensor, mask: Tensor | None = None) -> ElementSet:

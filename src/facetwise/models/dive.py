@@ -55,6 +55,8 @@ class DivEConfig:
     """Of the frozen features; not in the paper, which trains its towers."""
     global_weight: Weight = 1.0
     """Of the global feature in each element."""
+    slot_gain: float = 0.3
+    """Where the gain of LN(E_T) starts; 1 in the paper."""
 
 
 class DivE(nn.Module):
@@ -143,6 +145,7 @@ class DivE(nn.Module):
             T=c.T,
             positions=positions,
             global_weight=c.global_weight,
+            slot_gain=c.slot_gain,
             heads=c.heads,
             head_dim=c.head_dim,
             hidden=c.hidden,
