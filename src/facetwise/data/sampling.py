@@ -21,7 +21,8 @@ def generator_of(seed: int, step: int) -> torch.Generator:
 def clusters_by_text(texts: Sequence[Sequence[str]]) -> list[list[int]]:
     """Rows that share a text, directly or through others; rows without texts are in none.
 
-    Two pictures of one text in a batch would be each other's negatives, though either fits.
+    Two pictures of one text in a batch would be each other's negatives, though either fits. Upper
+    and lower case and blanks make no difference.
 
     >>> clusters_by_text([["a red shoe"], ["a hat"], ["a red shoe", "a shoe"], [], ["a shoe"]])
     [[0, 2, 4], [1]]
@@ -37,7 +38,8 @@ def clusters_by_text(texts: Sequence[Sequence[str]]) -> list[list[int]]:
 
     for row, own in enumerate(texts):
         for text in own:
-            a, b = root(row), root(owner.setdefault(text, row))
+            words = " ".join(text.casefold().split())
+            a, b = root(row), root(owner.setdefault(words, row))
             parent[max(a, b)] = min(a, b)
     found: dict[int, list[int]] = {}
     for row, own in enumerate(texts):
@@ -54,6 +56,7 @@ class TextBatches:
         clusters: items that share texts, as from `clusters_by_text`; a batch takes one of each.
         items: B, at most.
         texts_per_item: at most so many texts of each item.
+        weights: (clusters,) how often each is drawn, relative to the others; evenly by default.
         seed: of the draws.
     """
 
@@ -64,15 +67,18 @@ class TextBatches:
         *,
         items: int,
         texts_per_item: int = 1,
+        weights: Tensor | None = None,
         seed: int = 0,
     ) -> None:
         self.texts, self.clusters = texts, clusters
+        self.weights = torch.ones(len(clusters)) if weights is None else weights
         self.items, self.texts_per_item, self.seed = items, texts_per_item, seed
 
     def batch(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
         """Rows (B,), texts (C,), and which row each text belongs to (C,)."""
         g = generator_of(self.seed, step)
-        chosen = torch.randperm(len(self.clusters), generator=g)[: self.items].tolist()
+        count = min(self.items, len(self.clusters))
+        chosen = torch.multinomial(self.weights, count, generator=g).tolist()
         rows: list[int] = []
         texts: list[int] = []
         owner: list[int] = []

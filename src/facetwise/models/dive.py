@@ -7,6 +7,7 @@ METHODS section 2 has the equations; `heads.set_prediction` the module, `similar
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
@@ -103,6 +104,11 @@ class DivE(nn.Module):
         """Set the statistics of the frozen features from the training pictures."""
         self.norm.fit(features.pooled)
         self.components.fit(features.grid)
+
+    def module_parameters(self) -> Iterator[nn.Parameter]:
+        """Of the two set prediction modules and their local features."""
+        for part in (self.image_local, self.image_set, self.text_local, self.text_set):
+            yield from part.parameters()
 
     @torch.no_grad()
     def prepare(self, features: ImageFeatures) -> tuple[Tensor, Tensor]:

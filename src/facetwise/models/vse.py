@@ -6,6 +6,7 @@ module: what a set adds is the difference between the two (METHODS 3.1 has VSE++
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -63,6 +64,10 @@ class VSE(nn.Module):
     def fit_statistics(self, features: ImageFeatures) -> None:
         """Set the feature statistics from the training pictures."""
         self.norm.fit(features.pooled)
+
+    def module_parameters(self) -> Iterator[nn.Parameter]:
+        """None: there is no set prediction module."""
+        return iter(())
 
     @torch.no_grad()
     def prepare(self, features: ImageFeatures) -> tuple[Tensor, Tensor]:

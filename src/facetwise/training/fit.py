@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from facetwise import __version__
 from facetwise.data import Collection
 from facetwise.data.sampling import clusters_by_text, generator_of
 from facetwise.data.splits import split_collection
@@ -23,13 +21,22 @@ from facetwise.encoders import (
     image_features,
     text_features,
 )
-from facetwise.errors import FacetwiseError, InputError
-from facetwise.files import disk_is_full, write_text
-from facetwise.models import PAN, VSE, DivE, DivEConfig, Model, PANConfig, Siamese, VSEConfig
-from facetwise.models.run import MODEL_FILE
+from facetwise.errors import InputError
+from facetwise.models import (
+    PAN,
+    VSE,
+    DivE,
+    DivEConfig,
+    Model,
+    PANConfig,
+    Siamese,
+    SiameseConfig,
+    VSEConfig,
+)
 from facetwise.training.material import FEWEST, Material
 from facetwise.training.recipe import Recipe
 from facetwise.training.tasks import PairTask, SetTask
+from facetwise.training.workshop import check_free, workshop
 
 if TYPE_CHECKING:
     from facetwise.models.model import SetModel
@@ -72,7 +79,12 @@ def fit(
         recipe = Recipe.read(recipe, overrides)
     elif overrides:
         raise InputError("overrides go with a recipe's name or file, not with a Recipe")
-    _check_out(out, overwrite)
+    if isinstance(recipe.pairs, SiameseConfig):
+        raise InputError(
+            f"the recipe {recipe.name} trains a siamese model, which no run can hold: it has no "
+            'conditions to weigh and explain; write model = "pan" in its table pairs'
+        )
+    check_free(out, overwrite=overwrite)
     parts = split_collection(collection, test=recipe.data.test, by=recipe.data.by, seed=seed)
     rows = [row for row, part in enumerate(parts) if part == "train"]
     if not rows:
@@ -81,12 +93,16 @@ def fit(
     with_sets = recipe.sets is not None and material.has_texts
     with_pairs = recipe.pairs is not None and material.has_labels
     if not with_sets and not with_pairs:
-        raise InputError(
-            f"{collection.path}: nothing to learn from: fewer than {FEWEST} items with different "
-            "texts, and no groups or attributes that several items share; import it with texts, "
-            "--group or attributes"
-        )
-    with _workshop(out, recipe, collection, seed) as folder:
+        raise _nothing_to_learn(recipe, material)
+    made_of = {
+        "seed": seed,
+        "threads": torch.get_num_threads(),
+        "facetwise": __version__,
+        "torch": torch.__version__,
+        "collection": str(collection.path.resolve()),
+        "material": material.fingerprint,
+    }
+    with workshop(out, recipe.to_dict(), made_of, overwrite=overwrite) as folder:
         images = ImageEncoder(recipe.encoders.pixels)
         words = TextEncoder(recipe.encoders.max_tokens)
         features = image_features(collection, images, rows)
@@ -108,7 +124,6 @@ def fit(
         model.save(folder)
         for checkpoint in folder.glob("*.checkpoint.safetensors"):
             checkpoint.unlink()
-        _move(folder, out)
     return model
 
 
@@ -136,6 +151,7 @@ def train_sets(
     texts = material.texts
     distinct = sorted({text for own in texts for text in own})
     place = {text: index for index, text in enumerate(distinct)}
+    clusters = clusters_by_text(texts)
     start = generator_of(seed, -4)
     model: SetModel
     if isinstance(recipe.sets, DivEConfig):
@@ -150,7 +166,8 @@ def train_sets(
         features,
         text_features(material.collection, encoder, distinct),
         [[place[text] for text in own] for own in texts],
-        clusters_by_text(texts),
+        clusters,
+        weights=material.cluster_weights(clusters),
         seed=seed,
     )
     train(task, folder, "sets", seed=seed)
@@ -195,59 +212,23 @@ def train_pairs(
     return model
 
 
-def _check_out(out: Path, overwrite: bool) -> None:
-    if not os.path.lexists(out) or (out.is_dir() and not any(out.iterdir())):
-        return
-    if not (out / MODEL_FILE).exists():
-        raise InputError(f"{out} exists and is no run; choose another name")
-    if not overwrite:
-        raise InputError(f"{out} is a run already; choose another name, or overwrite it")
-
-
-@contextlib.contextmanager
-def _workshop(out: Path, recipe: Recipe, collection: Collection, seed: int) -> Iterator[Path]:
-    """The folder where training happens; kept when interrupted, for the same call to go on."""
-    import tomli_w
-
-    about = {
-        "format": 1,
-        "seed": seed,
-        "collection": str(collection.path.resolve()),
-        "collection_version": collection.version,
-        "threads": torch.get_num_threads(),
-        **recipe.to_dict(),
-    }
-    text = tomli_w.dumps(about)
-    folder = out.with_name(f".{out.name}.fitting")
-    try:
-        old = (folder / "recipe.toml").read_text(encoding="utf-8")
-    except OSError:
-        old = None
-    try:
-        if old != text:  # of another recipe, collection or seed: nothing of it can be used
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
-            write_text(folder / "recipe.toml", text)
-        yield folder
-    except OSError as error:
-        if disk_is_full(error):
-            raise FacetwiseError(
-                f"{folder}: the disk is full; free some space and run the same command, it goes on "
-                "where it stopped"
-            ) from error
-        raise
-
-
-def _move(folder: Path, out: Path) -> None:
-    """Rename the finished run into place; an old one steps aside first."""
-    aside = out.with_name(f".{out.name}.old-{secrets.token_hex(4)}")
-    had_old = out.exists()
-    if had_old:
-        os.rename(out, aside)
-    try:
-        os.rename(folder, out)
-    except BaseException:
-        if had_old:
-            os.rename(aside, out)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
+def _nothing_to_learn(recipe: Recipe, material: Material) -> InputError:
+    """Why neither model can be trained, and what to do."""
+    collection, rows = material.collection, material.rows
+    why = []
+    if recipe.sets is None:
+        why.append("the recipe has no [sets]")
+    else:
+        others = {code for row in rows for code in collection.languages[row]}
+        others -= {*recipe.data.languages, ""} if recipe.data.languages else others
+        named = f" (others are in {', '.join(sorted(others))}: data.languages)" if others else ""
+        why.append(f"{material.distinct_texts} of them differ in their texts{named}")
+    if recipe.pairs is None:
+        why.append("the recipe has no [pairs]")
+    else:
+        why.append("no groups or attributes of which several share one and several another")
+    return InputError(
+        f"{collection.path}: nothing to learn from on {len(rows)} training items: "
+        f"{'; '.join(why)}. At least {FEWEST} are needed with texts of their own, or with labels "
+        "that others have too; import more items, or with texts, a group or attributes"
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -54,14 +56,42 @@ class Material:
         return cls(collection, tuple(rows), texts, tuple(labellings), attributes)
 
     @property
+    def distinct_texts(self) -> int:
+        """How many pictures there are at most no two of which share a text."""
+        return len(clusters_by_text(self.texts))
+
+    @property
     def has_texts(self) -> bool:
         """Whether a set model can learn."""
-        return len(clusters_by_text(self.texts)) >= FEWEST
+        return self.distinct_texts >= FEWEST
+
+    def cluster_weights(self, clusters: Sequence[Sequence[int]]) -> Tensor:
+        """How often each cluster of texts is drawn: 1 / sqrt(clusters of its group).
+
+        A group of a hundred variants (a couple in every pair of skin tones) would else fill the
+        batches; drawn evenly by group, its variants would hardly be told apart.
+        """
+        groups = [self.collection.groups[self.rows[cluster[0]]] for cluster in clusters]
+        size = Counter(group for group in groups if group is not None)
+        return torch.tensor([size.get(group, 1) ** -0.5 if group else 1.0 for group in groups])
 
     @property
     def has_labels(self) -> bool:
         """Whether a pair model can learn."""
         return len(self.labellings) > 0
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of everything that training sees: equal means that training can go on."""
+        digest = hashlib.blake2b(digest_size=16)
+        hashes = self.collection.image_hashes
+        a = self.attributes
+        names = (a.groups, a.kinds, a.names, a.group_index.tolist())
+        digest.update(repr(([hashes[row] for row in self.rows], self.texts, names)).encode())
+        for tensor in (*self.labellings, a.states):
+            digest.update(f"{tuple(tensor.shape)}".encode())
+            digest.update(tensor.contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
 
 def teachable_groups(
@@ -120,7 +150,7 @@ def _labels(
     groups = [collection.groups[row] for row in rows]
     names = {name: index for index, name in enumerate(sorted({g for g in groups if g is not None}))}
     by_group = torch.tensor([-1 if group is None else names[group] for group in groups])
-    if _repeated(by_group) >= FEWEST:
+    if _contrasts(by_group):
         return [by_group], taught
     labellings = []
     for name in taught:
@@ -130,16 +160,16 @@ def _labels(
         else:
             one = (states == 1).sum(1) == 1
             labels = torch.where(one, (states == 1).int().argmax(1), -1)
-        if _repeated(labels) >= FEWEST and len(labels[labels >= 0].unique()) > 1:
+        if _contrasts(labels):
             labellings.append(labels)
     return labellings, taught
 
 
-def _repeated(labels: Tensor) -> int:
-    """How many items share their label with another."""
-    known = labels[labels >= 0]
-    counts = torch.bincount(known) if len(known) else torch.zeros(1, dtype=torch.long)
-    return int(counts[counts > 1].sum())
+def _contrasts(labels: Tensor) -> bool:
+    """Whether enough items share their label with another, and there are two such labels."""
+    counts = torch.bincount(labels[labels >= 0])
+    shared = counts[counts > 1]
+    return len(shared) > 1 and int(shared.sum()) >= FEWEST
 
 
 def _only(attributes: AttributeTable, groups: Sequence[str]) -> AttributeTable:

@@ -49,6 +49,8 @@ class SetTraining:
     texts_per_item: Count = 1
     lr: Positive = 1e-3
     """Peak of a one-cycle schedule: linear warm-up, cosine to zero."""
+    module_lr: Share = 0.1
+    """Factor of the set prediction modules' rate (METHODS 2.7: x 0.1 for both modules)."""
     warmup: Share = 0.1
     """Share of the steps until the peak."""
     weight_decay: Weight = 0.01

@@ -61,6 +61,7 @@ class SetTask(nn.Module):
         texts: features of the T distinct texts.
         texts_of: (N) for each picture the indices of its texts.
         clusters: rows that share texts (`data.sampling.clusters_by_text`).
+        weights: (clusters,) how often each is drawn.
         seed: of the batches.
     """
 
@@ -73,6 +74,7 @@ class SetTask(nn.Module):
         texts_of: Sequence[Sequence[int]],
         clusters: Sequence[Sequence[int]],
         *,
+        weights: Tensor | None = None,
         seed: int,
     ) -> None:
         super().__init__()
@@ -86,7 +88,12 @@ class SetTask(nn.Module):
         self._texts = texts
         self._lengths = texts.mask.sum(1)
         self._batches = TextBatches(
-            texts_of, clusters, items=how.batch, texts_per_item=how.texts_per_item, seed=seed
+            texts_of,
+            clusters,
+            items=how.batch,
+            texts_per_item=how.texts_per_item,
+            weights=weights,
+            seed=seed,
         )
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
@@ -106,11 +113,18 @@ class SetTask(nn.Module):
         return loss, figures
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Weight decay on everything but the temperature."""
-        parameters = list(self.model.parameters())
+        """The set prediction modules at their own rate; no decay of the temperature."""
+        module = set(self.model.module_parameters())
+        rest = [p for p in self.model.parameters() if p not in module]
+        how = self.how
         return [
-            {"params": parameters, "lr": self.how.lr, "weight_decay": self.how.weight_decay},
-            {"params": [self.log_temperature], "lr": self.how.lr, "weight_decay": 0.0},
+            {"params": rest, "lr": how.lr, "weight_decay": how.weight_decay},
+            {
+                "params": [p for p in self.model.parameters() if p in module],
+                "lr": how.lr * how.module_lr,
+                "weight_decay": how.weight_decay,
+            },
+            {"params": [self.log_temperature], "lr": how.lr, "weight_decay": 0.0},
         ]
 
     def schedule(self, step: int) -> float:
@@ -168,7 +182,7 @@ class PairTask(nn.Module):
             return loss, {"triplet": loss.item()}
         n = len(rows)
         i, j = torch.triu_indices(n, n, 1)
-        pairs = self.model(h[i], h[j])
+        pairs = self.model(h.index_select(0, i), h.index_select(0, j))
         # Each pair is scored once and stands on both sides of the diagonal.
         scores = torch.zeros(n, n).index_put(
             (torch.cat([i, j]), torch.cat([j, i])), pairs.score.repeat(2)
