@@ -44,7 +44,7 @@ class DivEConfig:
     alpha: Positive = 16.0
     """Sharpness of smooth-Chamfer."""
     heads: Count = 4
-    head_dim: Count = 64
+    head_dim: Count = 32
     """Inner width of a head; 512 in the paper."""
     hidden: Count = 512
     """Inner width of the MLPs; in the module 4 D in the paper."""
