@@ -18,6 +18,9 @@ from facetwise.search import IndexedItem
 settings.register_profile("house", derandomize=True, deadline=None, max_examples=25)
 settings.load_profile("house")
 
+# Small tensors gain nothing from more threads, and two workers would fight for the cores.
+torch.set_num_threads(1)
+
 
 class FakeIndex:
     """An index of three things that answers at once and remembers what it was asked."""

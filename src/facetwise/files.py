@@ -13,7 +13,16 @@ from pathlib import Path
 
 from .errors import FacetwiseError, InputError
 
-__all__ = ["building", "disk_is_full", "replacing", "write_bytes", "write_text"]
+__all__ = [
+    "building",
+    "disk_is_full",
+    "locked",
+    "replacing",
+    "swap",
+    "sweep",
+    "write_bytes",
+    "write_text",
+]
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -93,15 +102,15 @@ def building(path: str | Path, *, overwrite: bool, marker: str | None = None) ->
     """
     path = Path(os.path.abspath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _lock(path):
-        _sweep(path)
+    with locked(path):
+        sweep(path)
         _check_replaceable(path, overwrite=overwrite, marker=marker)
         fresh = path.with_name(f".{path.name}.building-{secrets.token_hex(4)}")
         try:
             fresh.mkdir()
             yield fresh
             _sync_tree(fresh)
-            _swap(fresh, path)
+            swap(fresh, path)
         except BaseException as error:
             shutil.rmtree(fresh, ignore_errors=True)
             if disk_is_full(error):
@@ -139,7 +148,7 @@ def _check_replaceable(path: Path, *, overwrite: bool, marker: str | None) -> No
         )
 
 
-def _swap(fresh: Path, path: Path) -> None:
+def swap(fresh: Path, path: Path) -> None:
     """Rename `fresh` to `path`; the old one steps aside first and comes back if that fails."""
     aside = path.with_name(f".{path.name}.old-{secrets.token_hex(4)}")
     had_old = path.exists()
@@ -155,7 +164,7 @@ def _swap(fresh: Path, path: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def _sweep(path: Path) -> None:
+def sweep(path: Path) -> None:
     """Remove what killed builds of `path` left; an old directory without successor comes back."""
     for entry in list(path.parent.iterdir()):
         if entry.name.startswith(f".{path.name}.old-"):
@@ -168,7 +177,7 @@ def _sweep(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Hold the only right to build `path`; the system frees it when the process dies."""
     if sys.platform == "win32":  # no flock: two builds of one path at once are not detected there
         yield

@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from facetwise.encoders.image import PARTS
+from facetwise.errors import InputError
 from facetwise.heads import PartNorm
 from facetwise.models.config import Count, Positive, Share, Within
 from facetwise.similarity import ConditionalSimilarity, PairScore
@@ -99,7 +100,14 @@ class PAN(nn.Module):
         self.norm.fit(pooled)
         # A few thousand pictures tell the mean difference of random pairs.
         some = torch.randperm(len(pooled), generator=generator)[:4096]
-        self.conditional.start_in_blocks(self.embed(pooled[some]), generator)
+        before = self.training
+        features = self.eval().embed(pooled[some])  # without dropout: nothing of chance in it
+        self.train(before)
+        if len(some) < 2 or bool((features == features[0]).all()):
+            raise InputError(
+                "a pair model needs training pictures that differ; these are all alike"
+            )
+        self.conditional.start_in_blocks(features, generator)
 
     def embed(self, pooled: Tensor) -> Tensor:
         """pooled: (N, P) -> h (N, d): a unit vector for each condition, the whole of length 1."""

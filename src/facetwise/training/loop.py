@@ -1,17 +1,20 @@
 """The one LightningModule, and what surrounds it: progress, log, checkpoints without pickle.
 
-A checkpoint is a safetensors file: the task's tensors, the optimiser's, the state of the random
-generator and the number of steps done. Batches depend on the step alone, so training that was
-interrupted goes on as if it had not been.
+A checkpoint is a safetensors file: the tensors of the task and of the optimiser, and the number of
+steps done. Batches and dropout depend on the seed and the step alone, and a checkpoint is written
+between steps only: interrupted training goes on as if it had not been, to the last bit.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import math
+import signal
+import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +26,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from facetwise.data.sampling import generator_of
 from facetwise.errors import InputError
-from facetwise.files import write_bytes
+from facetwise.files import write_bytes, write_text
 from facetwise.progress import Bar, bar
 from facetwise.training.tasks import Task
 
@@ -43,17 +46,23 @@ def train(task: Task, folder: Path, name: str, *, seed: int) -> None:
         seed: of dropout; batches have the task's own.
 
     Raises:
-        KeyboardInterrupt: after writing a checkpoint.
+        KeyboardInterrupt: at the end of the step, after writing a checkpoint.
         InputError: the loss is no longer a number, or the checkpoint cannot be read.
     """
-    module = _Module(task)
-    checkpoint = folder / f"{name}.checkpoint.safetensors"
-    with _own_randomness(seed), bar(task.what, task.steps) as progress:
+    module = _Module(task, seed)
+    checkpoint, log = folder / f"{name}.checkpoint.safetensors", folder / "log.jsonl"
+    with (
+        _quiet(),
+        _deterministic(),
+        _between_steps() as interrupted,
+        bar(task.what, task.steps) as progress,
+    ):
         done = _restore(module, checkpoint) if checkpoint.exists() else 0
+        _rewind(log, name, done)
         progress.advance(done)
         if done >= task.steps:
             return
-        follower = _Follower(module, checkpoint, folder / "log.jsonl", name, progress)
+        follower = _Follower(module, checkpoint, log, name, progress, interrupted)
         trainer = lightning.Trainer(
             max_steps=task.steps - done,
             accelerator="cpu",  # frozen features are in main memory, and the heads are small
@@ -97,17 +106,26 @@ class _Steps(Dataset[int]):
 class _Module(lightning.LightningModule):
     """A task as Lightning wants it."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, seed: int) -> None:
         super().__init__()
         self.task = task
+        self.seed = seed
         self.done = 0
+        self.whole = True
+        """False while the weights are between two steps."""
         self.figures: dict[str, float] = {}
         self.optimizer = torch.optim.AdamW(task.parameter_groups())
 
     def training_step(self, step: int) -> Tensor:
+        # Dropout draws from the global generator. Seeded by the step (and unlike the batches),
+        # it does not care what was drawn before.
+        torch.set_rng_state(generator_of(-1 - self.seed, int(step)).get_state())
         loss, self.figures = self.task.loss(int(step))
         self.figures = {"loss": float(loss.detach()), **self.figures}
         return loss
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        self.whole = False
 
     def configure_optimizers(self) -> Any:
         # The schedule counts steps from the very first, also after an interruption.
@@ -125,17 +143,24 @@ class _Follower(lightning.Callback):
     """Progress, log lines and checkpoints."""
 
     def __init__(
-        self, module: _Module, checkpoint: Path, log: Path, name: str, progress: Bar
+        self,
+        module: _Module,
+        checkpoint: Path,
+        log: Path,
+        name: str,
+        progress: Bar,
+        interrupted: Callable[[], bool],
     ) -> None:
         self.module, self.checkpoint, self.log_file, self.name = module, checkpoint, log, name
-        self.progress = progress
+        self.progress, self.interrupted = progress, interrupted
         self.last = time.monotonic()
 
     def on_train_batch_end(self, *_: Any) -> None:
         module = self.module
         module.done += 1
+        module.whole = True
         loss = module.figures["loss"]
-        if loss != loss:  # NaN
+        if not math.isfinite(loss):
             raise InputError(
                 f"{self.log_file.parent}: the loss of {self.name} is not a number at step "
                 f"{module.done}; lower {self.name}.training.lr"
@@ -147,11 +172,13 @@ class _Follower(lightning.Callback):
             line = {"task": self.name, "step": module.done, **module.figures}
             with self.log_file.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
+        if self.interrupted():
+            raise KeyboardInterrupt
         if time.monotonic() - self.last > _EVERY_SECONDS:
             self.save()
 
     def on_exception(self, trainer: Any, module: Any, exception: BaseException) -> None:
-        if isinstance(exception, KeyboardInterrupt | SystemExit):
+        if isinstance(exception, KeyboardInterrupt | SystemExit) and self.module.whole:
             self.save()
 
     def save(self) -> None:
@@ -162,7 +189,6 @@ class _Follower(lightning.Callback):
         for index, state in module.optimizer.state_dict()["state"].items():
             for key, value in state.items():
                 tensors[f"optimizer.{index}.{key}"] = torch.as_tensor(value)
-        tensors["random"] = torch.get_rng_state()
         tensors["done"] = torch.tensor(module.done)
         whole = {name: value.detach().contiguous() for name, value in tensors.items()}
         write_bytes(self.checkpoint, save(whole))
@@ -191,7 +217,6 @@ def _restore(module: _Module, checkpoint: Path) -> int:
                 state.setdefault(int(index), {})[key] = value
         options = module.optimizer.state_dict()["param_groups"]
         module.optimizer.load_state_dict({"state": state, "param_groups": options})
-        torch.set_rng_state(tensors["random"])
         module.done = int(tensors["done"])
     except (SafetensorError, RuntimeError, KeyError, ValueError, OSError) as error:
         raise InputError(
@@ -201,18 +226,72 @@ def _restore(module: _Module, checkpoint: Path) -> int:
     return module.done
 
 
+def _rewind(log: Path, name: str, done: int) -> None:
+    """Drop the lines of steps that a killed process had logged but not kept."""
+
+    def kept(line: str) -> bool:
+        try:
+            entry = json.loads(line)
+        except ValueError:  # the process died while it wrote
+            return False
+        return bool(entry["task"] != name or entry["step"] <= done)
+
+    if log.exists():
+        lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
+        whole = [line for line in lines if kept(line)]
+        if whole != lines:
+            write_text(log, "".join(whole))
+
+
 @contextmanager
-def _own_randomness(seed: int) -> Iterator[None]:
-    """Dropout draws from the global generator: give it a state of our own, then the old back."""
+def _between_steps() -> Iterator[Callable[[], bool]]:
+    """Let Ctrl-C wait for the end of the step, so that none is left half done; a second one acts.
+
+    Yields:
+        Tells whether somebody is waiting.
+    """
+    asked = threading.Event()
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield asked.is_set
+        return
+
+    def handle(*_: Any) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield asked.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _deterministic() -> Iterator[None]:
+    """Equal bits from equal seeds; the global generator and the switches are put back after."""
+    state, strict = torch.get_rng_state(), torch.are_deterministic_algorithms_enabled()
+    fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+    # Some gradients are else added up by several threads in whatever order they come.
+    torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        torch.set_rng_state(state)
+        torch.use_deterministic_algorithms(strict)
+        torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Lightning says what it found of GPUs and workers; that is not the user's business."""
     loggers = [logging.getLogger(f"lightning.{name}") for name in ("pytorch", "fabric")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
-    before = torch.get_rng_state()
-    torch.set_rng_state(generator_of(seed, -1).get_state())
     try:
         yield
     finally:
-        torch.set_rng_state(before)
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
