@@ -65,6 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0 well, 1 nothing found or a check failed, 2 bad input, 130 interrupted.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    # Threads that wait by spinning double a step's time as soon as another process wants a core.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if arguments and arguments[0] in ("--version", "-V"):
         print(f"facetwise {__version__}")
         return 0

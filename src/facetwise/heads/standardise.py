@@ -74,7 +74,9 @@ class Components(nn.Module):
         x = grid[::step].float().flatten(2).transpose(1, 2).reshape(-1, c)
         self.mean.copy_(x.mean(0))
         x = x - self.mean
-        values, vectors = torch.linalg.eigh(x.T @ x / len(x))  # ascending
+        # In double precision: with few pictures most eigenvalues are zero, which float32 cannot part.
+        covariance = (x.T @ x / len(x)).double()
+        values, vectors = (part.float() for part in torch.linalg.eigh(covariance))  # ascending
         kept = self.basis.shape[1]
         scale = values[-kept:].clamp_min(0).mean().sqrt().clamp_min(1e-6)
         self.basis.copy_(vectors[:, -kept:] / scale)

@@ -1,0 +1,77 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from facetwise.data import Collection
+from facetwise.data.synthetic import shapes_collection
+from facetwise.encoders import ImageEncoder, TextEncoder, image_features
+from facetwise.errors import InputError
+from facetwise.evaluation import evaluate
+from facetwise.models import PAN, DivE, DivEConfig, Model, PANConfig
+
+
+@pytest.fixture(scope="module")
+def collection(tmp_path_factory: pytest.TempPathFactory) -> Collection:
+    return shapes_collection(tmp_path_factory.mktemp("own") / "shapes.collection", n=60)
+
+
+def untrained(collection: Collection, seen: int = 0) -> Model:
+    encoder = ImageEncoder(32)
+    features = image_features(collection, encoder, range(len(collection)))
+    g = torch.Generator().manual_seed(0)
+    sets = DivE(DivEConfig(dim=32, hidden=32, local_dim=16, heads=2, head_dim=8), g)
+    sets.fit_statistics(features)
+    pairs = PAN(PANConfig(free=1, width=8), ["shape", "colour"], g)
+    pairs.fit_statistics(features.pooled, g)
+    hashes = frozenset(collection.image_hashes[:seen])
+    return Model(encoder, TextEncoder(), sets=sets, pairs=pairs, trained_on=hashes)
+
+
+def test_report_has_texts_groups_and_controls(collection: Collection) -> None:
+    report = evaluate(untrained(collection, seen=20), collection)
+    figures = report.to_dict()
+    assert figures["split"] == "held-out"
+    assert figures["items"] == len(collection) - 20
+    assert set(figures["image_text"]) >= {"i2t", "t2i", "rsum", "control", "variance"}
+    pairs = figures["image_image"]["pairs"]
+    assert set(pairs["agreement@10"]) == {"shape", "colour"}
+    assert pairs["relevance"]["pair_entropy"] <= pairs["relevance"]["mean_entropy"] + 1e-6
+    assert 0 <= pairs["relevance"]["free_mass"] <= 1
+    assert pairs["control"]["untrained_map_at_r"] is not None
+
+
+def test_table_can_be_shown(collection: Collection) -> None:
+    from rich.console import Console
+
+    console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(evaluate(untrained(collection), collection).table())
+    assert "RSUM" in console.export_text()
+
+
+def test_pictures_seen_in_training_are_left_out_by_content(
+    collection: Collection, tmp_path: Path
+) -> None:
+    model = untrained(collection, seen=20)
+    other = Collection.create(tmp_path / "copy.collection", _renamed(collection))
+    assert evaluate(model, other).items == len(collection) - 20
+    assert evaluate(model, other, split="train").items == 20
+    assert evaluate(model, other, split="all").items == len(collection)
+
+
+def test_nothing_held_out_says_the_way_out(collection: Collection) -> None:
+    with pytest.raises(InputError, match=r"--split all"):
+        evaluate(untrained(collection, seen=len(collection)), collection)
+
+
+def test_unknown_split_names_those_there_are(collection: Collection) -> None:
+    with pytest.raises(InputError, match="held-out"):
+        evaluate(untrained(collection), collection, split="tset")
+
+
+def _renamed(collection: Collection):  # type: ignore[no-untyped-def]
+    from facetwise.data import Item
+
+    pictures = collection.image_bytes(range(len(collection)))
+    for row, picture in enumerate(pictures):
+        yield Item(f"other {row}", picture, tuple(collection.texts[row]))
