@@ -8,10 +8,12 @@ computed anew, an unchanged one never, whichever collection or row it stands in.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,18 +25,26 @@ from facetwise.data.images import decode
 from facetwise.data.store import connect
 from facetwise.encoders.image import PARTS, ImageEncoder, ImageFeatures
 from facetwise.encoders.text import WIDTH, TextEncoder, TextFeatures
+from facetwise.errors import FacetwiseError
 from facetwise.progress import bar
 
 __all__ = ["image_features", "pad_tokens", "text_features"]
 
 _BATCH = 64
-T = TypeVar("T")
+"""Pictures, or texts, that go through an encoder at once."""
+
+_COMMIT = 512
+"""Texts that are kept at once."""
 
 
 def image_features(
     collection: Collection, encoder: ImageEncoder, rows: Sequence[int]
 ) -> ImageFeatures:
-    """Features of the pictures in `rows`, in that order; computes and keeps what is missing."""
+    """Features of the pictures in `rows`, in that order; computes and keeps what is missing.
+
+    Raises:
+        InputError: a picture cannot be read.
+    """
     c, h, w = encoder.grid_shape
     schema = pa.schema(
         [
@@ -43,67 +53,63 @@ def image_features(
             ("pooled", pa.list_(pa.float32(), sum(PARTS))),
         ]
     )
-    keys = [collection.image_hashes[row] for row in rows]
-    table = _table(collection.path, encoder.name, encoder.fingerprint, schema)
-    have = _keys(table)
-    missing = list(
-        {key: row for key, row in zip(keys, rows, strict=True) if key not in have}.items()
-    )
+    hashes = collection.image_hashes
+    keys = [hashes[row] for row in rows]
+    cache = _Cache(collection, encoder.name, encoder.fingerprint, schema)
+    missing = [(key, row) for key, row in dict(zip(keys, rows, strict=True)).items()]
+    missing = [(key, row) for key, row in missing if key not in cache.place]
     if missing:
         with bar("image features", len(missing)) as progress, ThreadPoolExecutor(1) as reader:
             for batch, prepared in _ahead(reader, collection, encoder, missing):
                 features = encoder.encode(prepared)
-                table.add(
-                    pa.table(
-                        {
-                            "key": [key for key, _ in batch],
-                            "grid": _fixed(features.grid.flatten(1)),
-                            "pooled": _fixed(features.pooled),
-                        },
-                        schema=schema,
-                    )
+                cache.add(
+                    {
+                        "key": [key for key, _ in batch],
+                        "grid": _fixed(features.grid.flatten(1)),
+                        "pooled": _fixed(features.pooled),
+                    }
                 )
                 progress.advance(len(batch))
-    found = _read(table, keys)
-    order = found["order"]
-    return ImageFeatures(
-        _matrix(found["table"]["grid"], order).view(-1, c, h, w),
-        _matrix(found["table"]["pooled"], order),
-    )
+    grid = torch.empty(len(keys), c * h * w, dtype=torch.float16)
+    pooled = torch.empty(len(keys), sum(PARTS))
+    for at, found in cache.read(keys):
+        grid[at] = _matrix(found["grid"])
+        pooled[at] = _matrix(found["pooled"])
+    return ImageFeatures(grid.unflatten(1, (c, h, w)), pooled)
 
 
 def text_features(
     collection: Collection, encoder: TextEncoder, texts: Sequence[str]
 ) -> TextFeatures:
-    """Features of `texts`, in the order asked; computes and keeps what is missing."""
+    """Features of `texts`, in that order; computes and keeps what is missing."""
     schema = pa.schema([("key", pa.string()), ("tokens", pa.binary())])
     keys = [hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in texts]
-    table = _table(collection.path, encoder.name, encoder.fingerprint, schema)
-    have = _keys(table)
-    missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in have}
-    if missing:
-        # Texts of about one length together: no time goes into padding.
-        wanted = sorted(missing.items(), key=lambda pair: (len(pair[1]), pair[0]))
+    cache = _Cache(collection, encoder.name, encoder.fingerprint, schema)
+    missing = dict(zip(keys, texts, strict=True))
+    # Texts of about one length together: no time goes into padding.
+    wanted = sorted(
+        ((key, text) for key, text in missing.items() if key not in cache.place),
+        key=lambda pair: (len(pair[1]), pair[0]),
+    )
+    if wanted:
         with bar("text features", len(wanted)) as progress:
-            for start in range(0, len(wanted), 8 * _BATCH):
-                part = wanted[start : start + 8 * _BATCH]
+            for start in range(0, len(wanted), _COMMIT):
+                part = wanted[start : start + _COMMIT]
                 blobs: list[bytes] = []
                 for at in range(0, len(part), _BATCH):
                     features = encoder.encode([text for _, text in part[at : at + _BATCH]])
                     blobs += [
-                        tokens[mask].half().numpy().tobytes()
+                        tokens[mask].numpy().tobytes()
                         for tokens, mask in zip(features.tokens, features.mask, strict=True)
                     ]
-                table.add(pa.table({"key": [key for key, _ in part], "tokens": blobs}, schema))
+                cache.add({"key": [key for key, _ in part], "tokens": blobs})
                 progress.advance(len(part))
-    found = _read(table, keys)
-    column = found["table"]["tokens"].combine_chunks()
-    rows = [
-        torch.from_numpy(np.frombuffer(column[int(index)].as_buffer(), dtype=np.float16).copy())
-        for index in found["order"]
-    ]
-    tokens, mask = pad_tokens([row.view(-1, WIDTH).float() for row in rows])
-    return TextFeatures(tokens, mask, encoder.words(texts))
+    rows = [torch.empty(0)] * len(keys)
+    for places, found in cache.read(keys):
+        for place, blob in zip(places.tolist(), found["tokens"].to_pylist(), strict=True):
+            values = np.frombuffer(blob, dtype=np.float16).reshape(-1, WIDTH)
+            rows[place] = torch.from_numpy(values.copy())
+    return TextFeatures(*pad_tokens(rows), encoder.words(texts))
 
 
 def pad_tokens(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
@@ -114,7 +120,7 @@ def pad_tokens(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     (torch.Size([2, 2, 4]), [[True, True], [True, False]])
     """
     if not rows:
-        return torch.empty(0, 0, WIDTH), torch.empty(0, 0, dtype=torch.bool)
+        return torch.empty(0, 0, WIDTH, dtype=torch.float16), torch.empty(0, 0, dtype=torch.bool)
     lengths = torch.tensor([len(row) for row in rows])
     tokens = torch.nn.utils.rnn.pad_sequence(list(rows), batch_first=True)
     return tokens, torch.arange(tokens.shape[1]) < lengths[:, None]
@@ -144,24 +150,74 @@ def _ahead(
         yield batch, prepared
 
 
-def _table(folder: Path, name: str, fingerprint: str, schema: Any) -> Any:
-    # Other weights under the same name get a table of their own.
-    database, full = connect(folder), f"features-{name}-{fingerprint[:8]}"
-    try:
-        return database.open_table(full)
-    except (ValueError, RuntimeError):
-        return database.create_table(full, schema=schema, exist_ok=True)
+class _Cache:
+    """The table of one encoder's features beside a collection.
 
+    Attributes:
+        place: the row of each key.
 
-def _keys(table: Any) -> set[str]:
-    return set(table.search().select(["key"]).to_arrow()["key"].to_pylist())
+    Raises:
+        FacetwiseError: it is damaged.
+    """
 
+    def __init__(self, collection: Collection, name: str, fingerprint: str, schema: Any) -> None:
+        self.database, self.schema = connect(collection.path), schema
+        # Other weights under the same name get a table of their own.
+        self.name = f"features-{name}-{fingerprint[:8]}"
+        self.folder = Path(self.database.uri) / f"{self.name}.lance"
+        if not any(self.folder.glob("_versions/*.manifest")):  # a process died that was making it
+            shutil.rmtree(self.folder, ignore_errors=True)
+        with self._readable():
+            self.table = self.database.create_table(self.name, schema=schema, exist_ok=True)
+            self.place = self._places()
+        self.fresh = True
 
-def _read(table: Any, keys: Sequence[str]) -> dict[str, Any]:
-    """The whole cache in one read, and for every key the row where it stands."""
-    found = table.search().to_arrow()
-    place = {key: index for index, key in enumerate(found["key"].to_pylist())}
-    return {"table": found, "order": np.array([place[key] for key in keys], dtype=np.int64)}
+    def add(self, columns: Mapping[str, Any]) -> None:
+        """One atomic commit."""
+        self.fresh = False
+        self.table.add(pa.table(dict(columns), schema=self.schema))
+
+    def read(self, keys: Sequence[str]) -> Iterator[tuple[Tensor, Any]]:
+        """The rows of `keys`, in batches as they are stored.
+
+        Yields:
+            which of the keys (indices), and their rows as a `pyarrow.RecordBatch`.
+
+        Raises:
+            FacetwiseError: the cache is damaged.
+        """
+        if not keys:
+            return
+        if not self.fresh:  # other processes may have added rows, too
+            self.place, self.fresh = self._places(), True
+        rows = np.array([self.place[key] for key in keys], dtype=np.int64)
+        order = np.argsort(rows, kind="stable")
+        stored = rows[order]
+        # What belongs to neighbouring items was mostly computed together, and stands together.
+        first, end = int(stored[0]), int(stored[-1]) + 1
+        query = self.table.search().offset(first).limit(end - first)
+        start = first
+        with self._readable():
+            for batch in query.to_batches(4 * _BATCH):
+                low, high = np.searchsorted(stored, [start, start + batch.num_rows])
+                if high > low:
+                    found = batch.take(pa.array(stored[low:high] - start))
+                    yield torch.from_numpy(order[low:high]), found
+                start += batch.num_rows
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        try:
+            yield
+        except (RuntimeError, OSError, ValueError) as error:
+            what = " ".join(str(error).split())[:120]
+            raise FacetwiseError(
+                f"{self.folder} is damaged ({what}); delete it, and it is computed again"
+            ) from error
+
+    def _places(self) -> dict[str, int]:
+        keys = self.table.search().select(["key"]).to_arrow()["key"].to_pylist()
+        return {key: row for row, key in enumerate(keys)}
 
 
 def _fixed(values: Tensor) -> Any:
@@ -169,18 +225,7 @@ def _fixed(values: Tensor) -> Any:
     return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
 
 
-def _matrix(column: Any, order: Any) -> Tensor:
-    """A column of fixed-size lists -> (len(order), width), one copy of the rows asked for."""
-    width = column.type.list_size
-    chunks: Iterable[Any] = column.chunks
-    parts = [chunk.flatten().to_numpy(zero_copy_only=True).reshape(-1, width) for chunk in chunks]
-    if not parts:
-        dtype = np.float16 if pa.types.is_float16(column.type.value_type) else np.float32
-        return torch.from_numpy(np.empty((0, width), dtype=dtype))
-    out = np.empty((len(order), width), dtype=parts[0].dtype)
-    start = 0
-    for part in parts:
-        here = (order >= start) & (order < start + len(part))
-        out[here] = part[order[here] - start]
-        start += len(part)
-    return torch.from_numpy(out)
+def _matrix(column: Any) -> Tensor:
+    """A column of fixed-size lists -> (rows, width)."""
+    flat = column.flatten().to_numpy(zero_copy_only=True)
+    return torch.from_numpy(flat.reshape(-1, column.type.list_size).copy())

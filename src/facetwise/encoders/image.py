@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -62,19 +62,10 @@ class ImageEncoder:
         cells = self.pixels // 32
         return (PARTS[0], cells, cells)
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """Hash of the weights and the way pictures are prepared."""
-        digest = hashlib.blake2b(f"{self.name}/1".encode(), digest_size=16)
-        for parameter in self._network.parameters():
-            digest.update(parameter.detach().numpy().tobytes())
-        return digest.hexdigest()
-
-    @cached_property
-    def _network(self) -> EfficientNetLite0:
-        from facetwise.encoders.efficientnet import EfficientNetLite0
-
-        return EfficientNetLite0.pretrained()
+        return _fingerprint(f"{self.name}/1")
 
     def prepare(self, picture: Image.Image) -> Tensor:
         """An RGB picture -> (3, pixels, pixels) uint8.
@@ -95,7 +86,7 @@ class ImageEncoder:
             grid = torch.empty(0, *self.grid_shape, dtype=torch.float16)
             return ImageFeatures(grid, torch.empty(0, sum(PARTS)))
         x = (torch.stack(list(prepared)).float() / 255 - _MEAN) / _STD
-        grid, kept = self._network(x)
+        grid, kept = _network()(x)
         pooled = [
             grid.mean((2, 3)).sqrt(),  # ReLU6 came before: nothing is negative
             kept[0].mean((2, 3)),
@@ -104,3 +95,19 @@ class ImageEncoder:
             kept[10].amax((2, 3)),
         ]
         return ImageFeatures(grid.half(), torch.cat(pooled, 1))
+
+
+@cache
+def _network() -> EfficientNetLite0:
+    """One for all encoders of a process: nobody writes to it."""
+    from facetwise.encoders.efficientnet import EfficientNetLite0
+
+    return EfficientNetLite0.pretrained()
+
+
+@cache
+def _fingerprint(name: str) -> str:
+    digest = hashlib.blake2b(name.encode(), digest_size=16)
+    for parameter in _network().parameters():
+        digest.update(parameter.detach().numpy().tobytes())
+    return digest.hexdigest()

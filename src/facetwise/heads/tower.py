@@ -54,10 +54,11 @@ class Projection(nn.Module):
 
 
 def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
-    """Mean of the real rows. x: (B, N, C), mask: (B, N) -> (B, C).
+    """Mean of the real rows. x: (B, N, C), mask: (B, N) -> (B, C), in float32 at least.
 
     >>> masked_mean(torch.tensor([[[1.0], [3.0], [9.0]]]), torch.tensor([[True, True, False]]))
     tensor([[2.]])
     """
+    x = x if x.dtype == torch.float64 else x.float()
     weight = mask.unsqueeze(-1).to(x.dtype)
     return (x * weight).sum(1) / weight.sum(1).clamp_min(1)

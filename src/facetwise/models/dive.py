@@ -128,7 +128,7 @@ class DivE(nn.Module):
     def texts(self, tokens: Tensor, mask: Tensor) -> ElementSet:
         """tokens: (B, L, 384), mask: (B, L) -> sets (B, K, D), attention (B, K, L)."""
         phi = self.text_global(masked_mean(tokens, mask))
-        out: ElementSet = self.text_set(self.text_local(tokens), phi, mask)
+        out: ElementSet = self.text_set(self.text_local(tokens.float()), phi, mask)
         return out
 
     @property

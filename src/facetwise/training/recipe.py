@@ -116,7 +116,7 @@ class Recipe:
                 raise InputError(f"{source} cannot be read ({error}); give a TOML file") from error
         elif str(recipe) in recipes():
             source = f"{recipe}.toml"
-            text = (files("facetwise.recipes") / source).read_text(encoding="utf-8")
+            text = (files("facetwise") / "recipes" / source).read_text(encoding="utf-8")
         else:
             raise InputError(
                 f"no recipe {str(recipe)!r}; there are {', '.join(recipes())}, or give a .toml file"
@@ -184,7 +184,7 @@ def recipes() -> tuple[str, ...]:
     >>> "small" in recipes()
     True
     """
-    entries = files("facetwise.recipes").iterdir()
+    entries = (files("facetwise") / "recipes").iterdir()
     return tuple(sorted(e.name[:-5] for e in entries if e.name.endswith(".toml")))
 
 

@@ -1,1 +1,0 @@
-"""A recipe for each published setting and small ones for a laptop, found by name."""
