@@ -1,9 +1,11 @@
+import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
-from facetwise.data import Collection
+from facetwise.data import Collection, Item
 from facetwise.data.synthetic import shapes_collection
 from facetwise.encoders import ImageEncoder, TextEncoder, image_features
 from facetwise.errors import InputError
@@ -44,7 +46,7 @@ def test_report_has_texts_groups_and_controls(collection: Collection) -> None:
 def test_table_can_be_shown(collection: Collection) -> None:
     from rich.console import Console
 
-    console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console = Console(width=120, record=True, file=io.StringIO())
     console.print(evaluate(untrained(collection), collection).table())
     assert "RSUM" in console.export_text()
 
@@ -69,9 +71,7 @@ def test_unknown_split_names_those_there_are(collection: Collection) -> None:
         evaluate(untrained(collection), collection, split="tset")
 
 
-def _renamed(collection: Collection):  # type: ignore[no-untyped-def]
-    from facetwise.data import Item
-
+def _renamed(collection: Collection) -> Iterator[Item]:
     pictures = collection.image_bytes(range(len(collection)))
     for row, picture in enumerate(pictures):
         yield Item(f"other {row}", picture, tuple(collection.texts[row]))
