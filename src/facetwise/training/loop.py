@@ -49,6 +49,7 @@ def train(task: Task, folder: Path, name: str, *, seed: int) -> None:
         KeyboardInterrupt: at the end of the step, after writing a checkpoint.
         InputError: the loss is no longer a number, or the checkpoint cannot be read.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     module = _Module(task, seed)
     checkpoint, log = folder / f"{name}.checkpoint.safetensors", folder / "log.jsonl"
     with (
