@@ -29,7 +29,12 @@ class FakeIndex:
 
     def __init__(self):
         self.about = SimpleNamespace(collection="shop <&>", sets=[2, 4], pairs=3)
-        self.attributes = SimpleNamespace(groups=("baseColour", "gender"))
+        self.attributes = SimpleNamespace(
+            groups=("baseColour", "gender"),
+            kinds=("one", "one"),
+            values={"baseColour": ("<Red>", "Blue"), "gender": ("Men",)}.__getitem__,
+        )
+        self.columns = ("id", "baseColour", "gender", "year")
         self.uses = ("sets", "pairs")
         self.asked = []
         self.queries = []
@@ -38,7 +43,7 @@ class FakeIndex:
         return 1234
 
     def steerable(self, using):
-        return self.attributes.groups
+        return self.attributes.groups if using == "sets" else ("baseColour", "free 1")
 
     def search(self, query, k=10, *, weigh=None, where=None, using=None):
         self._ask(query, weigh, where, using, k)
@@ -58,6 +63,9 @@ class FakeIndex:
         if id not in self.ids:
             raise InputError(f"no item {id!r}; the nearest ids are a/1")
         return IndexedItem(id, texts=(f"text of {id}",), thumbnail=picture("PNG"))
+
+    def items(self, ids):
+        return [self.item(id) for id in ids]
 
     def _ask(self, query, weigh, where, using, k):
         if weigh and not set(weigh) <= set(self.attributes.groups):

@@ -125,11 +125,30 @@ def test_an_item_without_a_picture_has_no_thumbnail(client, fake_index, monkeypa
     assert client.get("/image/a").status_code == 404
 
 
-def test_the_page_has_a_slider_for_each_attribute_group(client):
+def test_the_page_has_a_slider_for_what_a_text_or_a_picture_can_weigh(client):
     page = client.get("/").text
-    assert re.findall(r'name="weigh\.(\w+)"', page) == ["baseColour", "gender"]
+    sliders = re.findall(r'data-uses="([\w ]+)".*name="weigh\.([\w ]+)"', page)
+    assert sliders == [("sets pairs", "baseColour"), ("sets", "gender"), ("pairs", "free 1")]
+    assert 'data-picture="pairs"' in page
     assert "1,234 items" in page
     assert "shop &lt;&amp;&gt;" in page
+
+
+def test_the_page_shows_what_a_filter_can_name(client):
+    page = client.get("/").text
+    assert "<code>baseColour = &#39;&lt;Red&gt;&#39;</code>" in page
+    assert "id, baseColour, gender, year" in page
+
+
+def test_hits_say_what_they_answer(client):
+    asked = {"q": "<x>", "where": "year > 1", "weigh.gender": "2.5", "weigh.baseColour": "1"}
+    part = client.post("/page/search", data=asked).text
+    said = " ".join(re.sub(r"</?(?:b|code)>", "", part.partition("</p>")[0]).split())
+    assert said.endswith("3 most like “&lt;x&gt;”, where year &gt; 1, gender × 2.5")
+    part = client.post("/page/search", data={"like": "c 3", "k": "1"}).text
+    assert "1 most like <b>text of c 3</b>" in part
+    assert part.count("/image/c%203") == 1
+    assert part.count("<li>") == 1
 
 
 def test_the_page_and_its_parts_name_no_other_host(client, png_bytes):

@@ -76,11 +76,9 @@ class Search:
             from rich.table import Table
 
             table = Table("rank", "id", "score", "text")
-            for hit in hits:
-                texts = index.item(hit.id).texts
-                table.add_row(
-                    str(hit.rank), escape(hit.id), f"{hit.score:.4f}", escape("".join(texts[:1]))
-                )
+            for hit, item in zip(hits, index.items([hit.id for hit in hits]), strict=True):
+                text = escape("".join(item.texts[:1]))
+                table.add_row(str(hit.rank), escape(hit.id), f"{hit.score:.4f}", text)
             Console().print(table)
         if not hits:
             say("nothing found; is --where too narrow?" if self.where else "nothing found")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -13,7 +14,10 @@ from ..files import write_bytes, write_text
 if TYPE_CHECKING:
     from PIL import Image
 
+    from ..search import IndexedItem
     from .showcase import Showcase
+
+    Items = Mapping[str, IndexedItem]
 
 __all__ = ["write_sheet"]
 
@@ -37,14 +41,17 @@ figcaption { font-size: .75rem; color: #555; overflow-wrap: anywhere }
 def write_sheet(show: Showcase) -> tuple[Path, Path]:
     """Write ``sheet.png`` and ``index.html`` into the demo's folder; returns their paths."""
     png, html = show.folder / "sheet.png", show.folder / "index.html"
+    ids = {hit.id for answer in show.answers for hit in answer.hits}
+    ids |= {answer.picture for answer in show.answers if answer.picture is not None}
+    items = {item.id: item for item in show.index.items(sorted(ids))}
     data = io.BytesIO()
-    _draw(show).save(data, "PNG")
+    _draw(show, items).save(data, "PNG")
     write_bytes(png, data.getvalue())
-    write_text(html, _page(show))
+    write_text(html, _page(show, items))
     return png, html
 
 
-def _draw(show: Showcase) -> Image.Image:
+def _draw(show: Showcase, items: Items) -> Image.Image:
     from PIL import Image, ImageDraw
 
     across = max(len(answer.hits) for answer in show.answers)
@@ -65,27 +72,27 @@ def _draw(show: Showcase) -> Image.Image:
         for place, line in enumerate(lines):
             pen.text((_GAP, y + 4 + 20 * place), line, font=_font(15), fill="#111111")
         if answer.picture is not None:
-            picture = _picture(show, answer.picture).resize((72, 72))
+            picture = _picture(items[answer.picture]).resize((72, 72))
             sheet.paste(picture, (_GAP, y + 8 + 20 * len(lines)))
         for place, hit in enumerate(answer.hits):
             x = _LABEL + place * (_CELL + _GAP)
-            sheet.paste(_picture(show, hit.id).resize((_CELL, _CELL)), (x, y))
+            sheet.paste(_picture(items[hit.id]).resize((_CELL, _CELL)), (x, y))
             ink = "#a3450b" if hit.id in show.unseen else "#555555"
-            name = _cut(_name(show, hit.id), 18)
+            name = _cut(_name(items[hit.id]), 18)
             pen.text((x, y + _CELL + 2), name, font=_font(12), fill=ink)
             pen.text((x, y + _CELL + 17), f"{hit.score:.3f}", font=_font(12), fill=ink)
     return sheet
 
 
-def _page(show: Showcase) -> str:
+def _page(show: Showcase, items: Items) -> str:
     rows: list[str] = []
     for answer in show.answers:
         asked = f'<div class="asked">{escape(answer.title)}'
         if answer.picture is not None:
-            asked += _image(show, answer.picture)
+            asked += _image(items[answer.picture])
         hits = "".join(
-            f"<figure{' class=unseen' if hit.id in show.unseen else ''}>{_image(show, hit.id)}"
-            f"<figcaption>{escape(_name(show, hit.id))}<br>{hit.score:.3f}</figcaption></figure>"
+            f"<figure{' class=unseen' if hit.id in show.unseen else ''}>{_image(items[hit.id])}"
+            f"<figcaption>{escape(_name(items[hit.id]))}<br>{hit.score:.3f}</figcaption></figure>"
             for hit in answer.hits
         )
         rows.append(f'<div class="row">{asked}</div>{hits}</div>')
@@ -117,21 +124,20 @@ def _tables(show: Showcase) -> str:
     return capture.get()
 
 
-def _name(show: Showcase, id: str) -> str:
-    texts = show.index.item(id).texts
-    return texts[0] if texts else id
+def _name(item: IndexedItem) -> str:
+    return item.texts[0] if item.texts else item.id
 
 
-def _picture(show: Showcase, id: str) -> Image.Image:
+def _picture(item: IndexedItem) -> Image.Image:
     from PIL import Image
 
-    return Image.open(io.BytesIO(show.index.item(id).thumbnail)).convert("RGB")
+    return Image.open(io.BytesIO(item.thumbnail)).convert("RGB")
 
 
-def _image(show: Showcase, id: str) -> str:
-    data = base64.b64encode(show.index.item(id).thumbnail).decode()
-    kind = "png" if show.index.item(id).thumbnail[:4] == b"\x89PNG" else "jpeg"
-    return f'<img alt={_quoted(_name(show, id))} src="data:image/{kind};base64,{data}">'
+def _image(item: IndexedItem) -> str:
+    data = base64.b64encode(item.thumbnail).decode()
+    kind = "png" if item.thumbnail[:4] == b"\x89PNG" else "jpeg"
+    return f'<img alt={_quoted(_name(item))} src="data:image/{kind};base64,{data}">'
 
 
 def _embedded(file: Path) -> str:

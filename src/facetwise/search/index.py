@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -178,15 +178,28 @@ class Index:
         Raises:
             InputError: there is no such item; the message names the nearest ids.
         """
-        row = self._row(id)
-        entry = lance.take(self._items, [row], ["texts", "group"]).to_pylist()[0]
-        return IndexedItem(
-            id=id,
-            texts=tuple(entry["texts"] or ()),
-            group=entry["group"],
-            attributes={g: value_of(self.attributes, row, g) for g in self.attributes.groups},
-            thumbnail=self._vectors.thumbnails([row])[0],
-        )
+        return self.items([id])[0]
+
+    def items(self, ids: Sequence[str]) -> list[IndexedItem]:
+        """Items in the order asked, read in one go.
+
+        Raises:
+            InputError: as `item`.
+        """
+        rows = [self._row(id) for id in ids]
+        table, entries = self.attributes, lance.take(self._items, rows, ["texts", "group"])
+        return [
+            IndexedItem(
+                id=id,
+                texts=tuple(entry["texts"] or ()),
+                group=entry["group"],
+                attributes={group: value_of(table, row, group) for group in table.groups},
+                thumbnail=picture,
+            )
+            for id, row, entry, picture in zip(
+                ids, rows, entries.to_pylist(), self._vectors.thumbnails(rows), strict=True
+            )
+        ]
 
     # -- asking ---------------------------------------------------------------------------------
 

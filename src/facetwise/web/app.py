@@ -98,7 +98,15 @@ class _Asker:
         )
 
     async def items(self, ids: Sequence[str]) -> list[IndexedItem]:
-        return await self._run(lambda: [self.index.item(id) for id in ids])
+        return await self._run(lambda: self.index.items(ids))
+
+    async def sliders(self) -> dict[str, list[str]]:
+        """What can be weighed, each with the models ("sets", "pairs") that it steers."""
+        return await self._run(lambda: _sliders(self.index))
+
+    async def example(self) -> str:
+        """A filter that makes sense for this collection."""
+        return await self._run(lambda: _example(self.index))
 
     async def _run(self, work: Callable[[], T]) -> T:
         def locked() -> T:
@@ -165,18 +173,31 @@ def _add_page(app: FastAPI, asker: _Asker, templates: Jinja2Templates) -> None:
             "page.html",
             name=index.about.collection,
             size=len(index),
-            groups=index.attributes.groups,
+            sliders=await asker.sliders(),
+            picture_asks="pairs" if "pairs" in index.uses else "sets",
+            columns=index.columns,
+            example=await asker.example(),
         )
 
     @app.post("/page/search", include_in_schema=False)
     async def hits(request: Request) -> HTMLResponse:
         try:
             async with request.form() as form:
-                found = await asker.search(await from_form(form))
+                asked = await from_form(form)
+            found = await asker.search(asked)
         except FacetwiseError as error:
             return fragment(request, "error.html", message=str(error))
-        items = await asker.items([hit.id for hit in found])
-        return fragment(request, "hits.html", hits=list(zip(found, items, strict=True)))
+        like = [asked.like] if asked.like else []
+        items = await asker.items([*(hit.id for hit in found), *like])
+        return fragment(
+            request,
+            "hits.html",
+            hits=list(zip(found, items, strict=False)),
+            like=items[-1] if like else None,
+            text=asked.text,
+            where=asked.where,
+            weigh=asked.weigh,
+        )
 
     @app.post("/page/explain", include_in_schema=False)
     async def why(request: Request, id: str) -> HTMLResponse:
@@ -184,9 +205,29 @@ def _add_page(app: FastAPI, asker: _Asker, templates: Jinja2Templates) -> None:
             async with request.form() as form:
                 explanation = await asker.explain(await from_form(form), id)
         except FacetwiseError as error:
-            return fragment(request, "error.html", message=str(error))
+            return fragment(request, "error.html", message=str(error), dialog=True)
         picture = await run_in_threadpool(_png, explanation)
         return fragment(request, "why.html", why=explanation, picture=picture)
+
+
+def _sliders(index: Index) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for using in index.uses:
+        for name in index.steerable(using):
+            found.setdefault(name, []).append(using)
+    return found
+
+
+def _example(index: Index) -> str:
+    table = index.attributes
+    for group, kind in zip(table.groups, table.kinds, strict=True):
+        name = group if group.isidentifier() else f"`{group}`"
+        if kind == "flag":
+            return name
+        if kind == "one" and table.values(group):
+            value = table.values(group)[0].replace("'", "''")
+            return f"{name} = '{value}'"
+    return "id != ''"
 
 
 def _png(explanation: Explanation) -> str:
