@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from dataclasses import replace
 
 import pytest
 import torch
+from PIL import Image
 
 from facetwise.data import Collection
 from facetwise.data.synthetic import shapes, shapes_collection
@@ -44,10 +46,6 @@ def words():
 @pytest.fixture(scope="module")
 def uncached(encoder):
     """The 20 shapes as the encoder sees them, all at once."""
-    import io
-
-    from PIL import Image
-
     pictures = [Image.open(io.BytesIO(item.image)).convert("RGB") for item in shapes(20)]
     return encoder.encode([encoder.prepare(picture) for picture in pictures])
 
