@@ -140,7 +140,7 @@ def _check_replaceable(path: Path, *, overwrite: bool, marker: str | None) -> No
     if not any(path.iterdir()):
         return
     if not overwrite:
-        raise InputError(f"{path} exists already; choose another name, or overwrite it")
+        raise InputError(f"{path} exists already; choose another name, or --overwrite it")
     if marker is not None and not (path / marker).exists():
         raise InputError(
             f"{path} holds no {marker}, so it was not made by facetwise and is not overwritten; "

@@ -303,15 +303,17 @@ def trains(monkeypatch):
     return seen
 
 
-def test_fit_passes_recipe_seed_and_overrides_on(trains, capsys):
+def test_fit_passes_its_options_on(trains, capsys):
     words = ["fit", "shop.collection", "--recipe", "my.toml", "--seed", "3", "--json"]
-    assert main([*words, "--set", "training.epochs=3", "--set", "sets.loss=triplet"]) == 0
+    words += ["--overwrite", "--set", "sets.training.steps=3", "--set", "sets.model=vse"]
+    assert main(words) == 0
     (_, named) = trains["fitted"]
     assert named == {
         "recipe": "my.toml",
         "out": Path("runs/shop"),
-        "overrides": {"training.epochs": 3, "sets.loss": "triplet"},
+        "overrides": {"sets.training.steps": 3, "sets.model": "vse"},
         "seed": 3,
+        "overwrite": True,
     }
     assert json.loads(capsys.readouterr().out)["run"] == str(Path("runs/shop"))
 

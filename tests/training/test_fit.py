@@ -152,7 +152,7 @@ def test_an_old_run_is_replaced_only_when_asked_and_only_by_a_whole_one(
     recipe = tiny(pairs=None)
     fit(shapes, out=out, recipe=recipe)
     old = fw.load(out).fingerprint
-    with pytest.raises(InputError, match="is a run already; choose another name, or overwrite"):
+    with pytest.raises(InputError, match="is a run already; choose another name, or"):
         fit(shapes, out=out, recipe=recipe, seed=1)
     loss = SetTask.loss
     monkeypatch.setattr(SetTask, "loss", lambda *_: 1 / 0)

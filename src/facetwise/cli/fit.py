@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 from tyro.conf import Positional, arg
 
-from .options import JsonFlag, Settings, parse_settings, print_json, say
+from .options import Flag, JsonFlag, Settings, parse_settings, print_json, say
 
 __all__ = ["Fit"]
 
@@ -22,7 +22,7 @@ class Fit:
 
     Example:
         facetwise fit shop.collection --out runs/shop
-        facetwise fit shop.collection --recipe my.toml --set training.epochs=3 --seed 1
+        facetwise fit shop.collection --recipe my.toml --set sets.training.steps=300 --seed 1
     """
 
     interrupted: ClassVar[str] = "computed features are kept; the same command goes on from there"
@@ -37,6 +37,7 @@ class Fit:
     ] = "small"
     overrides: Settings = ()
     seed: Annotated[int, arg(help="The same seed gives the same run on one machine.")] = 0
+    overwrite: Annotated[Flag, arg(help="Replace a run that is there already.")] = False
     json: JsonFlag = False
 
     def run(self) -> int:
@@ -48,7 +49,14 @@ class Fit:
 
         collection = Collection.open(self.collection)
         out = self.out if self.out is not None else Path("runs") / collection.name
-        fit(collection, recipe=self.recipe, out=out, overrides=overrides, seed=self.seed)
+        fit(
+            collection,
+            recipe=self.recipe,
+            out=out,
+            overrides=overrides,
+            seed=self.seed,
+            overwrite=self.overwrite,
+        )
         if self.json:
             print_json({"run": str(out), "recipe": self.recipe, "seed": self.seed})
         else:

@@ -46,7 +46,7 @@ Settings = Annotated[
     arg(
         name="set",
         metavar="KEY=VALUE",
-        help="Override a value of the recipe, as in --set training.epochs=3; may be repeated.",
+        help="Override a value of the recipe: --set sets.training.steps=300; may be repeated.",
         help_behavior_hint="",
     ),
 ]
@@ -56,21 +56,21 @@ Image = Annotated[
 
 
 def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
-    """`("training.epochs=3", "name=shop")` as `{"training.epochs": 3, "name": "shop"}`.
+    """`("sets.K=2", "name=shop")` as `{"sets.K": 2, "name": "shop"}`.
 
     A value is read as TOML; what is no TOML is a plain string.
 
     Raises:
         InputError: no `=`.
 
-    >>> parse_settings(["training.epochs=3", "sets.similarity=chamfer"])
-    {'training.epochs': 3, 'sets.similarity': 'chamfer'}
+    >>> parse_settings(["sets.training.steps=300", "sets.model=vse"])
+    {'sets.training.steps': 300, 'sets.model': 'vse'}
     """
     parsed: dict[str, Any] = {}
     for text in settings:
         key, equals, value = text.partition("=")
         if not equals or not key.strip():
-            raise InputError(f"--set {text}: expected KEY=VALUE, as in --set training.epochs=3")
+            raise InputError(f"--set {text}: expected KEY=VALUE, as in sets.training.steps=300")
         try:
             read = tomllib.loads(f"value = {value}")
         except tomllib.TOMLDecodeError:

@@ -40,7 +40,7 @@ def export_vectors(index: Index, path: str | Path, *, overwrite: bool = False) -
     if path.is_dir():
         raise InputError(f"{path} is a directory; name a file such as {path / 'vectors.parquet'}")
     if path.exists() and not overwrite:
-        raise InputError(f"{path} exists already; choose another name, or overwrite it")
+        raise InputError(f"{path} exists already; choose another name, or --overwrite it")
     about = index.about
     fields = [pa.field("id", pa.string())]
     if about.sets:

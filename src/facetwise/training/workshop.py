@@ -30,7 +30,7 @@ def check_free(out: Path, *, overwrite: bool) -> None:
     if not (out / MODEL_FILE).is_file():
         raise InputError(f"{out} exists and is no run; choose another name")
     if not overwrite:
-        raise InputError(f"{out} is a run already; choose another name, or overwrite it")
+        raise InputError(f"{out} is a run already; choose another name, or --overwrite it")
 
 
 @contextlib.contextmanager
