@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from facetwise.data.synthetic import shapes_collection
+from facetwise.encoders import ImageEncoder, TextEncoder, image_features
+from facetwise.models import PAN, VSE, DivE, DivEConfig, Model, PANConfig, VSEConfig
+
+
+def make(collection=None, kind="dive", seed=0, groups=("colour", "shape"), **parts):
+    """An untrained model; with statistics of a collection's pictures if there is one."""
+    generator = torch.Generator().manual_seed(seed)
+    options = {"dim": 32, "hidden": 32}
+    parts = {
+        "sets": (
+            DivE(DivEConfig(K=3, local_dim=32, **options), generator)
+            if kind == "dive"
+            else VSE(VSEConfig(**options), generator)
+        ),
+        "pairs": PAN(PANConfig(width=8), groups, generator),
+        **parts,
+    }
+    images = ImageEncoder(64)
+    if collection is not None:
+        features = image_features(collection, images, range(len(collection)))
+        if parts["sets"] is not None:
+            parts["sets"].fit_statistics(features)
+        if parts["pairs"] is not None:
+            parts["pairs"].fit_statistics(features.pooled, generator)
+    return Model(images, TextEncoder(), name="few", trained_on=frozenset({"ab", "cd"}), **parts)
+
+
+@pytest.fixture(scope="session")
+def few(tmp_path_factory):
+    """20 shapes; tests read them only."""
+    return shapes_collection(tmp_path_factory.mktemp("models") / "few.collection", n=20)
+
+
+@pytest.fixture(scope="session")
+def model(few):
+    return make(few)
