@@ -108,17 +108,21 @@ def test_a_damaged_model_file_is_named(run, pattern, new, said):
         fw.load(run)
 
 
-@pytest.mark.parametrize("name", ["sets.safetensors", "pairs.safetensors", "seen.txt"])
-@pytest.mark.parametrize("how", ["gone", "cut", "empty"])
-def test_a_damaged_file_is_named(run, name, how):
-    file = run / name
+@pytest.mark.parametrize(
+    ("file", "how"),
+    [
+        *(("sets.safetensors", how) for how in ("gone", "cut", "empty")),
+        *(("pairs.safetensors", how) for how in ("gone", "cut", "empty")),
+        ("seen.txt", "gone"),
+    ],
+)
+def test_a_damaged_file_is_named(run, file, how):
+    name, file = file, run / file
     data = file.read_bytes()
     if how == "gone":
         file.unlink()
     else:
         file.write_bytes(data[: len(data) // 2] if how == "cut" else b"")
-    if name == "seen.txt" and how != "gone":
-        return  # a list of hashes says nothing of its end
     with pytest.raises(InputError, match=f"{re.escape(name)}.*fit"):
         fw.load(run)
 
