@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from facetwise.errors import InputError
-from facetwise.search.steering import agreement, check_weigh, factors_of
+from facetwise.search.steering import agreement, check_weigh, factors_of, named
 
 
 def slow_agreement(likelihood, states):
@@ -49,3 +49,11 @@ def test_a_condition_is_weighed_by_its_own_name_before_that_of_its_group():
     assert factors_of({"colour": 1.0}, conditions) is None
     with pytest.raises(InputError, match="nothing counts"):
         factors_of({"colour": 0.0, "free 1": 0.0}, conditions)
+
+
+def test_words_of_the_query_that_name_values_are_taken_at_their_word():
+    colours = ["orange", "red", "navy blue", "blue"]
+    assert named("Red fruit", colours) == [1]
+    assert named("a navy-blue shirt", colours) == [2]
+    assert named("red and blue", colours) == [1, 3]
+    assert named("redder, blues", colours) == []

@@ -142,8 +142,8 @@ def _ask(show: Showcase) -> None:
     weighed = {"colour": 6.0}
     show.answers.append(
         Answer(
-            "“red fruit”, colour weighed x 6",
-            index.search("red fruit", _HITS, weigh=weighed, where=coloured),
+            f"“{TEXTS[0]}”, colour weighed x 6",
+            index.search(TEXTS[0], _HITS, weigh=weighed, where=coloured),
         )
     )
     lines = _unseen_pictures(show, "line", 2)
@@ -154,10 +154,10 @@ def _ask(show: Showcase) -> None:
         item = index.item(id)
         for title, weigh in (
             ("like this", None),
-            ("like this, mind the colour (x 8)", {"colour": 8.0}),
+            ("like this, mind the style (x 8)", {"style": 8.0}),
             ("like this, mind the category (x 8)", {"category": 8.0}),
         ):
-            hits = index.search(item, _HITS, weigh=weigh, where=coloured)
+            hits = index.search(item, _HITS, weigh=weigh)
             show.answers.append(Answer(title, hits, id))
     best = show.answers[0].hits[0].id
     queries: tuple[tuple[str, Callable[[], Any]], ...] = (

@@ -1,6 +1,7 @@
 """The demo's comparison over seeds: DivE and PAN beside their floors and rivals, equal care for all.
 
-One split (whole concepts held out, never seen in training), one set of frozen features. Seeds change
+One split (whole concepts held out, never seen in training; not the split that settings were chosen
+on), one set of frozen features. Seeds change
 the start, the batches and dropout. A finished seed is kept as a JSON file and not computed again.
 """
 
@@ -81,8 +82,9 @@ class Comparison:
 
     @classmethod
     def of(cls, collection: Collection, recipe: Recipe) -> Comparison:
-        """Split by the recipe with seed 0, and get features from the cache."""
-        parts = split_collection(collection, test=recipe.data.test, by=recipe.data.by, seed=0)
+        """Split as the recipe says, and get features from the cache."""
+        data = recipe.data
+        parts = split_collection(collection, test=data.test, by=data.by, seed=data.split_seed)
         train = [row for row, part in enumerate(parts) if part == "train"]
         held = [row for row, part in enumerate(parts) if part == "test"]
         if not train or not held:

@@ -13,7 +13,7 @@ from torch import Tensor
 from facetwise.errors import InputError
 
 from .scan import scan_pairs, scan_sets, set_similarity, tidy
-from .steering import Term, agreement, check_weigh, factors_of, likelihood, value_texts
+from .steering import Term, agreement, check_weigh, factors_of, likelihood, named, value_texts
 
 if TYPE_CHECKING:
     from facetwise.data import AttributeTable
@@ -148,7 +148,7 @@ class Scorer:
         raw = scan_sets(vector, self.vectors.sets, self.similarity)
         gamma = float(raw.double().std(correction=0))
         terms = tuple(
-            self._term(group, factor, gamma, vector)
+            self._term(group, factor, gamma, vector, asked.name if asked.kind == "text" else "")
             for group, factor in weigh.items()
             if factor != 1
         )
@@ -159,11 +159,16 @@ class Scorer:
             "sets", weigh, tidy(raw), tidy(steered), vector, attention, tuple(tokens), terms=terms
         )
 
-    def _term(self, group: str, factor: float, gamma: float, vector: Tensor) -> Term:
+    def _term(self, group: str, factor: float, gamma: float, vector: Tensor, said: str) -> Term:
         table = self.attributes
         flag = table.kinds[table.groups.index(group)] == "flag"
-        alike = self.similarity(vector[None], self._values(group))[0].float()
-        p = likelihood(alike, self.similarity(vector[None], self._reference)[0].float())
+        meant = [] if flag else named(said, value_texts(group, table.values(group), flag=False))
+        if meant:
+            p = torch.zeros(len(table.values(group)))
+            p[meant] = 1 / len(meant)
+        else:
+            alike = self.similarity(vector[None], self._values(group))[0].float()
+            p = likelihood(alike, self.similarity(vector[None], self._reference)[0].float())
         states = table.states[:, table.slices[group]]
         likeliest = int(p.argmax())
         return Term(

@@ -8,7 +8,8 @@ is renormalised (`similarity.steer`). A set model has no conditions. For it we d
 
 with w_g the user's factor on group g, and gamma the standard deviation of the unsteered scores over
 all items of the index, so that "one more" of a group is worth one standard deviation of similarity.
-P(v | query) is a softmax of 16 s_v, where s_v is the set similarity of the query and the words of
+Where the query's own words name values of the group ("a red shoe"), P(v | query) is even over these:
+what is said needs no guess. Else it is a softmax of 16 s_v, where s_v is the set similarity of the query and the words of
 the value, with one more outcome: the query says nothing about the group, whose probability is
 spread evenly over the values. Its s_0 is the mean plus one standard deviation of the likeness of
 the query to the values of all groups, which a value that is meant exceeds and others rarely do; so
@@ -37,6 +38,7 @@ __all__ = [
     "check_weigh",
     "factors_of",
     "likelihood",
+    "named",
     "value_texts",
     "words",
 ]
@@ -136,6 +138,26 @@ def value_texts(group: str, values: Sequence[str], *, flag: bool) -> list[str]:
     if flag:
         return [words(group), f"not {words(group)}"]
     return [words(value) for value in values]
+
+
+def named(query: str, values: Sequence[str]) -> list[int]:
+    """The values that the query names, as whole words; of "navy blue" and "blue" the longer.
+
+    >>> named("A Navy-Blue shoe, red laces", ["blue", "navy blue", "red", "redish"])
+    [1, 2]
+    """
+    said = f" {_plain(query)} "
+    found = {index: _plain(value) for index, value in enumerate(values)}
+    found = {index: value for index, value in found.items() if value and f" {value} " in said}
+    return [
+        index
+        for index, value in found.items()
+        if not any(value != other and f" {value} " in f" {other} " for other in found.values())
+    ]
+
+
+def _plain(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.lower()))
 
 
 @torch.no_grad()

@@ -64,8 +64,8 @@ def fit(
         out: the directory to make.
         recipe: a name as in `training.recipes()`, the path of a TOML file, or a `Recipe`.
         overrides: dotted names to values, as ``{"sets.training.steps": 100}``.
-        seed: of the split, the starts, the batches and dropout: the same seed gives the same run
-            on one machine with the same number of threads.
+        seed: of the starts, the batches and dropout: the same seed gives the same run on one
+            machine with the same number of threads.
         overwrite: replace a run that is there already.
 
     Returns:
@@ -85,7 +85,8 @@ def fit(
             'conditions to weigh and explain; write model = "pan" in its table pairs'
         )
     check_free(out, overwrite=overwrite)
-    parts = split_collection(collection, test=recipe.data.test, by=recipe.data.by, seed=seed)
+    data = recipe.data
+    parts = split_collection(collection, test=data.test, by=data.by, seed=data.split_seed)
     rows = [row for row, part in enumerate(parts) if part == "train"]
     if not rows:
         raise InputError(f"{collection.path}: nothing is left to train on; lower data.test")

@@ -25,6 +25,8 @@ class DataConfig:
     """Share of the groups or items that is held out to evaluate on; 0 trains on everything."""
     by: Literal["auto", "group", "item"] = "auto"
     """What is held out whole (`data.splits`)."""
+    split_seed: int = 0
+    """Of the held-out part; apart from the seed of training, so that seeds share their test."""
     languages: tuple[str, ...] = ("en",)
     """Which texts are learned from; an empty list takes all."""
 
@@ -79,8 +81,8 @@ class PairTraining:
     """Of the triplets, in units of the score."""
     hardest: Annotated[float, Within(0, 1, above=True)] = 0.1
     """Share of the negatives that count."""
-    attribute_weight: Weight = 1.0
-    """lambda of the attribute loss (METHODS 1.4)."""
+    attribute_weight: Weight = 4.0
+    """lambda of the attribute loss (METHODS 1.4); the paper's 1e-5 to 10 depend on the data."""
     relevance_kl: Weight = 0.3
     """Weight of the KL of the relevance to uniform: without it the relevance collapses."""
 
