@@ -23,7 +23,7 @@ TINY = {
 
 @pytest.fixture(scope="module")
 def styled(tmp_path_factory: pytest.TempPathFactory) -> Collection:
-    """Shapes as OpenMoji has them: two pictures of each thing, one of them called a line drawing."""
+    """Shapes as OpenMoji has them: two pictures of each thing, one called a line drawing."""
     folder = tmp_path_factory.mktemp("bench")
     shapes = shapes_collection(folder / "shapes.collection", n=48)
     pictures = shapes.image_bytes(range(len(shapes)))

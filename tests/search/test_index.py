@@ -132,14 +132,15 @@ def test_steering_a_picture_multiplies_the_relevance(index, model, collection):
     assert [by_id[id] for id in collection.ids] == pytest.approx(slow.tolist(), abs=2e-6)
 
 
-def test_steering_a_text_adds_the_expected_agreement(index, model, collection):
-    plain = {hit.id: hit.score for hit in index.search(TEXT, k=90)}
+def test_steering_a_text_that_names_no_value_adds_the_expected_agreement(index, model, collection):
+    text = "something round"  # names no colour: what it means is guessed
+    plain = {hit.id: hit.score for hit in index.search(text, k=90)}
     table = collection.attributes
     values = table.values("colour")
     every = [v for g in table.groups if g != "outlined" for v in table.values(g)]
     every += ["outlined", "not outlined"]
     alike, all_alike = (
-        smooth_chamfer(model.encode_texts([TEXT]), model.encode_texts(texts))[0].tolist()
+        smooth_chamfer(model.encode_texts([text]), model.encode_texts(texts))[0].tolist()
         for texts in (values, every)
     )
     nothing = statistics.fmean(all_alike) + statistics.pstdev(all_alike)
@@ -153,8 +154,19 @@ def test_steering_a_text_adds_the_expected_agreement(index, model, collection):
     colours = dict(
         zip(collection.ids, collection.table(["colour"])["colour"].to_pylist(), strict=True)
     )
-    for hit in index.search(TEXT, k=90, weigh={"colour": 3}):
+    for hit in index.search(text, k=90, weigh={"colour": 3}):
         agreed = sum(p[c] for c in colours[hit.id]) / len(colours[hit.id])
+        assert hit.score == pytest.approx(plain[hit.id] + 2 * gamma * agreed, abs=5e-6)
+
+
+def test_steering_a_text_that_names_a_value_adds_agreement_with_it(index, collection):
+    plain = {hit.id: hit.score for hit in index.search("a red thing", k=90)}
+    gamma = statistics.pstdev(plain.values())
+    colours = dict(
+        zip(collection.ids, collection.table(["colour"])["colour"].to_pylist(), strict=True)
+    )
+    for hit in index.search("a red thing", k=90, weigh={"colour": 3}):
+        agreed = ("red" in colours[hit.id]) / len(colours[hit.id])
         assert hit.score == pytest.approx(plain[hit.id] + 2 * gamma * agreed, abs=5e-6)
 
 

@@ -1,8 +1,8 @@
-"""The demo's comparison over seeds: DivE and PAN beside their floors and rivals, equal care for all.
+"""The demo's comparison over seeds: DivE and PAN beside floors and rivals, equal care for all.
 
 One split (whole concepts held out, never seen in training; not the split that settings were chosen
-on), one set of frozen features. Seeds change
-the start, the batches and dropout. A finished seed is kept as a JSON file and not computed again.
+on), one set of frozen features. Seeds change the start, the batches and dropout. A finished seed is
+kept as a JSON file and not computed again.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ def sentence_vectors(features: TextFeatures) -> Tensor:
 
 
 class RidgeFloor:
-    """Ridge regression from frozen image features to the frozen sentence space: two seconds, no SGD.
+    """Ridge regression from frozen image features to the frozen sentence space: no SGD.
 
     The penalty is chosen on a part of the training pictures, never on the test split.
 

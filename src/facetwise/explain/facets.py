@@ -42,6 +42,7 @@ class Facet:
         query_region: the same on the query, if that is an image.
         matches: for a slot, what each slot of the hit adds to the contribution.
         query_value, item_value: the values of the condition's attribute group, where known.
+        taught: a condition that stands for an attribute group, even if neither value is known.
         guessed: `query_value` is no label: it is what the most similar items in this respect have.
     """
 
@@ -59,6 +60,7 @@ class Facet:
     query_value: str | None = None
     item_value: str | None = None
     guessed: bool = False
+    taught: bool = False
 
     @property
     def agrees(self) -> bool | None:
@@ -66,6 +68,21 @@ class Facet:
         if self.query_value is None or self.item_value is None:
             return None
         return not set(self.query_value.split(", ")).isdisjoint(self.item_value.split(", "))
+
+    @property
+    def told(self) -> tuple[str, str]:
+        """The query's value and the verdict, in words.
+
+        >>> Facet("hue", "condition", 1, 1, 1, query_value="red", item_value="red", guessed=True).told
+        ('likely red', 'agree')
+        >>> Facet("hue", "steering", 1, 1, 1, item_value="red", guessed=True).told
+        ('query names none', 'as likely as others')
+        """
+        if self.kind == "steering" and self.query_value is None:
+            return "query names none", "as likely as others"
+        verdict = {True: "agree", False: "differ", None: "one is not known"}[self.agrees]
+        likely = "likely " if self.guessed and self.query_value is not None else ""
+        return f"{likely}{self.query_value or '?'}", verdict
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able; what does not apply to this kind of facet is left out.
@@ -167,9 +184,8 @@ class Explanation:
         if facet.words:
             line += "  reads " + ", ".join(word.text for word in facet.words)
         if facet.query_value is not None or facet.item_value is not None:
-            verdict = {True: "agree", False: "differ", None: "one is not known"}[facet.agrees]
-            likely = "likely " if facet.guessed else ""
-            line += f"  {likely}{facet.query_value or '?'} | {facet.item_value or '?'}: {verdict}"
+            query, verdict = facet.told
+            line += f"  {query} | {facet.item_value or '?'}: {verdict}"
         return line
 
     def to_image(self) -> Image.Image:

@@ -22,6 +22,7 @@ def condition_facets(
     query_values: Sequence[str | None] | None = None,
     item_values: Sequence[str | None] | None = None,
     guessed: Sequence[bool] | None = None,
+    taught: Sequence[bool] | None = None,
 ) -> list[Facet]:
     """One facet for each condition.
 
@@ -31,6 +32,7 @@ def condition_facets(
         factors: (M,) the user's factor on each.
         query_values, item_values: the values that the two have of each condition's attribute group.
         guessed: which of the query's values are guesses (`likely_value`).
+        taught: which conditions stand for an attribute group; the others have no name of their own.
 
     Returns:
         M facets; their contributions s_m w_m sum to p.
@@ -55,6 +57,7 @@ def condition_facets(
             change=float(s[m] * (steered[m] - w[m])),
             query_value=query_values[m] if query_values else None,
             item_value=item_values[m] if item_values else None,
+            taught=bool(taught and taught[m]),
             guessed=bool(guessed and guessed[m] and query_values and query_values[m] is not None),
         )
         for m, name in enumerate(names)

@@ -183,7 +183,7 @@ def _side_by_side(page: _Page, explanation: Explanation, y: float) -> None:
     half = (_WIDTH - 2 * _MARGIN - 24) / 2
     for x, title, picture, texts in (
         (_MARGIN, "query", explanation.query_image, (explanation.query,)),
-        (_MARGIN + half + 24, "hit", explanation.item_image, explanation.item_texts),
+        (_MARGIN + half + 24, "hit", explanation.item_image, _drawable(explanation.item_texts)),
     ):
         page.box(x, y, half, _PICTURE + 44, _CARD, radius=10)
         page.text(x + 16, y + 22, title.upper(), size=10, bold=True, fill=_GREY)
@@ -202,6 +202,15 @@ def _side_by_side(page: _Page, explanation: Explanation, y: float) -> None:
             for number, line in enumerate(lines):
                 width = _font(20).getlength(line) / _SCALE
                 page.text(x + (half - width) / 2, first + 30 * number, line, size=20)
+
+
+def _drawable(texts: Sequence[str]) -> list[str]:
+    """The texts whose letters the font has: boxes in place of a script tell nobody anything."""
+    from matplotlib.ft2font import FT2Font
+
+    letters = FT2Font(_font(12).path).get_charmap()
+    kept = [text for text in texts if all(ord(letter) in letters for letter in text)]
+    return kept or list(texts)
 
 
 _NAME, _BAR, _BAR_WIDTH, _NOTE = _MARGIN, _MARGIN + 160, 230, _MARGIN + 520.0
@@ -291,15 +300,15 @@ def _note(page: _Page, explanation: Explanation, facet: Facet, y: float, row: fl
             page.text(x + 10, y, word.text, size=12)
             x += wide + 6
     elif facet.query_value is not None or facet.item_value is not None:
-        equal = facet.query_value == facet.item_value
-        fill, sign, verdict = {
-            True: (_AGREE, "=" if equal else "|", "agree" if equal else "agree in part"),
-            False: (_DIFFER, "≠", "differ"),
-            None: (_GREY, "|", "one is not known"),
-        }[facet.agrees]
-        likely = "likely " if facet.guessed else ""
-        told = f"{likely}{facet.query_value or '?'}  {sign}  {facet.item_value or '?'}"
+        fill, sign = {True: (_AGREE, "|"), False: (_DIFFER, "≠"), None: (_GREY, "|")}[facet.agrees]
+        query, verdict = facet.told
+        if facet.query_value == facet.item_value:
+            sign = "="
+        elif facet.agrees:
+            verdict = "agree in part"
+        told = f"{query}  {sign}  {facet.item_value or '?'}"
         page.text(x, y - 8, told, size=12, width=end - x)
         page.text(x, y + 10, verdict, size=11, bold=True, fill=fill)
     elif facet.kind == "condition":
-        page.text(x, y, "learned, has no name", size=11, fill=_GREY, width=end - x)
+        note = "not known of either" if facet.taught else "learned, has no name"
+        page.text(x, y, note, size=11, fill=_GREY, width=end - x)

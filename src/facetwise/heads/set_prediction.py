@@ -116,8 +116,8 @@ class SetPrediction(nn.Module):
         positions: add a sine code to the keys (for words; none for regions and grids).
         global_weight: factor of LN(phi); 1 in the paper. It is the same vector for every element,
             so less of it lets the elements differ.
-        slot_gain: where the learned gain of LN(E_T) starts; 1 in the paper. A small one starts a set as
-            its global feature and lets the slots grow as far as they pay.
+        slot_gain: where the learned gain of LN(E_T) starts; 1 in the paper. A small one starts a
+            set as its global feature and lets the slots grow as far as they pay.
         heads: H of the block.
         head_dim: D_h of the block.
         hidden: inner width of the block's MLP; 4 D by default.

@@ -74,7 +74,7 @@ class Components(nn.Module):
         x = grid[::step].float().flatten(2).transpose(1, 2).reshape(-1, c)
         self.mean.copy_(x.mean(0))
         x = x - self.mean
-        # In double precision: with few pictures most eigenvalues are zero, which float32 cannot part.
+        # In double: with few pictures most eigenvalues are zero, which float32 cannot part.
         covariance = (x.T @ x / len(x)).double()
         values, vectors = (part.float() for part in torch.linalg.eigh(covariance))  # ascending
         kept = self.basis.shape[1]

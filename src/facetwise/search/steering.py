@@ -6,17 +6,17 @@ is renormalised (`similarity.steer`). A set model has no conditions. For it we d
     score + gamma * sum_g (w_g - 1) * agreement_g
     agreement_g = sum_v P(v | query) P(v | item)
 
-with w_g the user's factor on group g, and gamma the standard deviation of the unsteered scores over
-all items of the index, so that "one more" of a group is worth one standard deviation of similarity.
-Where the query's own words name values of the group ("a red shoe"), P(v | query) is even over these:
-what is said needs no guess. Else it is a softmax of 16 s_v, where s_v is the set similarity of the query and the words of
-the value, with one more outcome: the query says nothing about the group, whose probability is
-spread evenly over the values. Its s_0 is the mean plus one standard deviation of the likeness of
-the query to the values of all groups, which a value that is meant exceeds and others rarely do; so
-weighing a group that the query does not speak of changes little. P(v | item) is even over the
-values that the item has. Where they are not known, it is even over those that are possible; an item
-known to have none agrees with nothing. A flag has two outcomes, its words and "not" these. This is
-a definition of our own.
+with w_g the user's factor on group g, and gamma the standard deviation of the unsteered scores
+over all items of the index, so that "one more" of a group is worth one standard deviation of
+similarity. Where the query's own words name values of the group ("a red shoe"), P(v | query) is
+even over these: what is said needs no guess. Else it is a softmax of 16 s_v, where s_v is the set
+similarity of the query and the words of the value, with one more outcome: the query says nothing
+about the group, whose probability is spread evenly over the values. Its s_0 is the mean plus one
+standard deviation of the likeness of the query to the values of all groups, which a value that is
+meant exceeds and others rarely do; so weighing a group that the query does not speak of changes
+little. P(v | item) is even over the values that the item has. Where they are not known, it is even
+over those that are possible; an item known to have none agrees with nothing. A flag has two
+outcomes, its words and "not" these. This is a definition of our own.
 """
 
 from __future__ import annotations

@@ -130,7 +130,8 @@ def _pair_facets(scorer: Scorer, scored: Scored, own: int | None, row: int) -> l
     query_values: list[str | None] = [None] * len(groups)
     if own is not None:
         query_values = [None if g is None else value_of(table, own, g) for g in groups]
-    guessed = [g is not None and v is None for g, v in zip(groups, query_values, strict=True)]
+    # A picture of the index without a value has none that is known; only of others one may guess.
+    guessed = [own is None and group is not None for group in groups]
     if any(guessed):
         alike = pair_conditions(scored.vector, gallery, scorer.model.pair_scores)
         for m, group in enumerate(groups):
@@ -145,4 +146,5 @@ def _pair_facets(scorer: Scorer, scored: Scored, own: int | None, row: int) -> l
         query_values=query_values,
         item_values=item_values,
         guessed=guessed,
+        taught=[group is not None for group in groups],
     )
