@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -115,7 +116,8 @@ class Recipe:
             try:
                 text = place.read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError) as error:
-                raise InputError(f"{source} cannot be read ({error}); give a TOML file") from error
+                why = (isinstance(error, OSError) and error.strerror) or error
+                raise InputError(f"{source} cannot be read ({why}); give a TOML file") from error
         elif str(recipe) in recipes():
             source = f"{recipe}.toml"
             text = (files("facetwise") / "recipes" / source).read_text(encoding="utf-8")
@@ -204,6 +206,9 @@ def _system(
             f"{source} [{table}] model: expected one of {', '.join(models)}, not {model!r}"
         )
     how = read_config(training, rest.pop("training", {}), source, f"{table}.training")
+    for key in rest:
+        if difflib.get_close_matches(key, ["training"]):
+            raise InputError(f"{source} [{table}]: no option {key!r} (did you mean 'training'?)")
     return read_config(models[model], rest, source, table), how
 
 
