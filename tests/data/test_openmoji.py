@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 from PIL import Image
@@ -78,17 +79,15 @@ def test_every_drawing_has_a_readable_concept_and_a_name(all_drawings):
     assert len(all_drawings) > 3500
     for drawing in all_drawings.values():
         label, _, code = drawing.concept.rpartition(" (")
-        assert label and not label[:5].isupper(), drawing.code
+        assert label and not re.fullmatch("[0-9A-F-]{4,}", label), drawing.code
         assert code.rstrip(")") == concept(drawing.code)[0]
         assert drawing.names[0][0] == "en"
         assert len(set(drawing.names)) == len(drawing.names)
 
 
 def test_sequences_have_their_concepts_category(all_drawings):
-    for code in (
-        "1F9D1-1F3FB-200D-2764-FE0F-200D-1F9D1-1F3FC",
-        "1F468-1F3FB-200D-1F91D-200D-1F468-1F3FC",
-    ):
+    couple, hands = "1F9D1-1F3FB-200D-2764-FE0F-200D-1F9D1-1F3FC", "1F468-1F3FB-200D-1F91D-200D-"
+    for code in (couple, f"{hands}1F468-1F3FC"):
         assert all_drawings[code].category == "People & Body"
     unknown = [drawing for drawing in all_drawings.values() if not drawing.category]
     assert len(unknown) < 30  # newer than the tables
@@ -103,7 +102,7 @@ def test_gender_is_known_where_it_makes_sense(all_drawings):
     gender = {code: drawing.gender for code, drawing in all_drawings.items()}
     assert gender["1F46E"] == gender["1F9D1-200D-1F3EB"] == gender["1F491"] == "person"
     assert gender["1F46E-200D-2640-FE0F"] == gender["1F469-200D-1F3EB"] == "woman"
-    assert gender["1F34E"] is gender["1F385-1F3FB" if "x" in gender else "1F34E"] is None
+    assert gender["1F34E"] is None
     by_concept = {}
     for drawing in all_drawings.values():
         by_concept.setdefault(drawing.concept, set()).add(drawing.gender)
@@ -120,13 +119,13 @@ def test_skin_is_yellow_where_it_could_be_otherwise(all_drawings):
 
 def test_names_are_of_the_drawing_itself(all_drawings):
     assert ("en", "red apple") in all_drawings["1F34E"].names
-    assert ("de", "roter Apfel") in all_drawings["1F34E"].names
-    english = [
-        name for language, name in all_drawings["1F46E-200D-2640-FE0F"].names if language == "en"
-    ]
-    assert "woman police officer" in english and "cop" not in english
-    toned = [name for language, name in all_drawings["1F44D-1F3FF"].names if language == "en"]
-    assert all("dark" in name for name in toned)
+    assert ("de", "roter apfel") in all_drawings["1F34E"].names
+    police, thumb = (
+        [name for language, name in all_drawings[code].names if language == "en"]
+        for code in ("1F46E-200D-2640-FE0F", "1F44D-1F3FF")
+    )
+    assert "woman police officer" in police and "cop" not in police
+    assert all("dark" in name for name in thumb)
 
 
 def test_the_words_are_keyed_by_plain_codes():
@@ -166,7 +165,7 @@ def test_a_drawing_is_a_colour_picture_and_a_line_picture(few):
 
 def test_languages_may_be_chosen(few):
     apple = few("1F34E", languages=("de",))["1F34E/colour"]
-    assert (apple.texts, apple.languages) == (("roter Apfel",), ("de",))
+    assert (apple.texts, apple.languages) == (("roter apfel",), ("de",))
 
 
 def test_pictures_that_are_the_same_are_one_item(few):
