@@ -82,7 +82,7 @@ def tables(text: str) -> str:
         place = re.compile(rf"(?<=^{re.escape(line)}\n\n)(?:\|.*\n)*\n*", re.MULTILINE)
         if not place.search(text):
             raise ValueError(f"{DOCUMENT.name} has no heading {line}")
-        text = place.sub(lambda _, made=table(config): made + "\n\n", text, count=1)
+        text = place.sub(table(config).replace("\\", r"\\") + "\n\n", text, count=1)
     return text.rstrip() + "\n"
 
 

@@ -115,6 +115,21 @@ def test_a_place_without_permission_is_one_line(monkeypatch, capsys):
     assert capsys.readouterr().err.startswith("error: /locked/x: no permission;")
 
 
+@pytest.mark.parametrize(
+    ("code", "file", "said"),
+    [
+        (errno.EROFS, "/locked/x", "/locked/x: read-only; choose a place"),
+        (errno.EROFS, "/locked/.x.0a1b.tmp", "/locked: read-only; choose a place"),
+        (errno.ENOTDIR, "a.csv/x", "a.csv/x: Not a directory; choose another place"),
+        (errno.EISDIR, "pictures", "pictures: Is a directory; choose another place"),
+    ],
+)
+def test_a_place_that_does_not_do_is_one_line(monkeypatch, capsys, code, file, said):
+    fails_with(monkeypatch, OSError(code, os.strerror(code), file))
+    assert main(["search", "x.index", "shoe"]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {said}")
+
+
 def test_a_bug_is_not_dressed_up_as_bad_input(monkeypatch):
     fails_with(monkeypatch, ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):

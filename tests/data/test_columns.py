@@ -79,6 +79,14 @@ def test_several_texts_in_several_languages(shop):
     assert roles.id is None
 
 
+def test_what_is_called_id_stays_the_id_where_some_are_repeated(shop):
+    shop.pictures("images/1.jpg", "images/2.jpg", "images/3.jpg")
+    shop.csv("id,title\n1,One thing\n2,Two things\n3,Three things\n3,Three things again\n")
+    assert (guess(shop).id, guess(shop).image) == ("id", "id")
+    shop.csv("id,photo,title\n1,1.jpg,One thing\n2,2.jpg,Two things\n2,3.jpg,Three things\n5,,\n")
+    assert (guess(shop).id, guess(shop).image) == ("id", "photo")
+
+
 def test_captions_with_several_rows_for_a_picture(shop):
     shop.pictures("Images/a.jpg", "Images/b.jpg")
     lines = [f"{n}.jpg,A sentence about {n} number {i} ." for n in "ab" for i in range(5)]

@@ -12,8 +12,14 @@ from PIL import Image
 
 from facetwise.data import Collection
 from facetwise.data.synthetic import shapes, shapes_collection
-from facetwise.encoders import ImageEncoder, TextEncoder, cache, image_features, text_features
-from facetwise.errors import FacetwiseError
+from facetwise.encoders import (
+    ImageEncoder,
+    TextEncoder,
+    cache,
+    image_features,
+    text_features,
+)
+from facetwise.errors import FacetwiseError, InputError
 
 TEXTS = ["a red circle", "", "a green square left of a yellow star on a grey background", "a star"]
 
@@ -164,3 +170,17 @@ def test_a_missing_data_file_is_named(collection, encoder):
     shutil.rmtree(folder / "data")
     with pytest.raises(FacetwiseError, match=r"features-efficient.* is damaged .* delete it"):
         image_features(Collection.open(collection.path), encoder, range(20))
+
+
+def test_a_collection_that_cannot_be_written_serves_what_is_cached(
+    collection, encoder, monkeypatch
+):
+    first = image_features(collection, encoder, range(10))
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    assert equal(image_features(collection, encoder, range(10)), first)
+    for ask in (
+        lambda: image_features(collection, encoder, range(20)),
+        lambda: text_features(collection, TextEncoder(), ["a red circle"]),
+    ):
+        with pytest.raises(InputError, match="is read-only, and not all features"):
+            ask()

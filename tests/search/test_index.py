@@ -86,6 +86,18 @@ def test_a_picture_asks_the_pair_model_and_finds_itself(index, model, collection
     assert hits == index.search(collection.images([7])[0], k=90)
 
 
+def test_items_come_in_the_order_asked(index, collection):
+    ids = [collection.ids[row] for row in (7, 3, 7, 60)]
+    items = index.items(ids)
+    assert [item.id for item in items] == ids
+    for item, row in zip(items, (7, 3, 7, 60), strict=True):
+        assert item.texts == tuple(collection.texts[row])
+        assert item.thumbnail == index.item(item.id).thumbnail
+    assert index.items([]) == []
+    with pytest.raises(InputError, match="no item 'nowhere'"):
+        index.items([ids[0], "nowhere"])
+
+
 def test_an_item_as_query_is_like_its_picture_but_no_hit_itself(index, collection):
     item = index.item("shape-0007")
     assert item.texts == tuple(collection.texts[7])

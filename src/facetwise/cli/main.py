@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import os
 import sys
@@ -91,8 +92,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         if disk_is_full(error):
             return _fail("the disk is full; what was stored before is untouched, free some space")
-        if isinstance(error, PermissionError):
-            return _fail(f"{error.filename}: no permission; choose a place that you may use")
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            why = "no permission" if isinstance(error, PermissionError) else "read-only"
+            return _fail(f"{_shown(error.filename)}: {why}; choose a place that you may use")
+        if isinstance(error, NotADirectoryError | IsADirectoryError | FileExistsError):
+            return _fail(f"{_shown(error.filename)}: {error.strerror}; choose another place")
         raise
 
 
@@ -144,6 +148,13 @@ def _parse_level(group: str, arguments: list[str]) -> Any:
 def _load(name: str) -> type[Any]:
     module, _, command = COMMANDS[name].rpartition(".")
     return cast("type[Any]", getattr(import_module(f"facetwise.cli.{module}"), command))
+
+
+def _shown(name: object) -> str:
+    """The file that an error names; of our own temporary ones (beside the real ones) the folder."""
+    path = os.path.abspath(str(name))
+    hidden = os.path.basename(path).startswith(".")
+    return os.path.dirname(path) if hidden else str(name)
 
 
 def _fail(message: str, word: str = "error") -> int:

@@ -229,9 +229,8 @@ def guess_roles(
     taken = {name for name in (id, image, outfit, split) if name} | {*(texts or ())}
     free = [name for name in profiles if name not in taken]
     if id is None:
-        id = next((n for n in free if _called(n, "id") and profiles[n].unique), None)
-        if id is None and profiles.get(image, Profile()).unique and _called(image, "id"):
-            id = image  # one column of ids that are also the pictures' names
+        # A column of ids may also be that of the pictures' names.
+        id = next((n for n in [*free, image] if n in profiles and _is_id(n, profiles[n])), None)
     taken |= {id} if id else set()
     if split is None:
         split = next(
@@ -283,6 +282,12 @@ def _called(name: str, role: str) -> bool:
     if role == "text":
         plain = _LANGUAGE.sub("", plain)
     return re.fullmatch(_NAMES[role], plain) is not None
+
+
+def _is_id(name: str, column: Profile) -> bool:
+    """Whether cells tell rows apart; what is called "id" may repeat some, as errors to report."""
+    plainly = name.strip().lower() == "id" and column.parts == column.known > 0
+    return (plainly and not column.repeated) or (_called(name, "id") and column.unique)
 
 
 def _image_column(profiles: dict[str, Profile], pictures: PictureFolder) -> str | None:

@@ -8,6 +8,7 @@ computed anew, an unchanged one never, whichever collection or row it stands in.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +26,7 @@ from facetwise.data.images import decode
 from facetwise.data.store import connect
 from facetwise.encoders.image import PARTS, ImageEncoder, ImageFeatures
 from facetwise.encoders.text import WIDTH, TextEncoder, TextFeatures
-from facetwise.errors import FacetwiseError
+from facetwise.errors import FacetwiseError, InputError
 from facetwise.progress import bar
 
 __all__ = ["image_features", "pad_tokens", "text_features"]
@@ -165,15 +166,23 @@ class _Cache:
         # Other weights under the same name get a table of their own.
         self.name = f"features-{name}-{fingerprint[:8]}"
         self.folder = Path(self.database.uri) / f"{self.name}.lance"
-        if not any(self.folder.glob("_versions/*.manifest")):  # a process died that was making it
-            shutil.rmtree(self.folder, ignore_errors=True)
         with self._readable():
-            self.table = self.database.create_table(self.name, schema=schema, exist_ok=True)
+            if any(self.folder.glob("_versions/*.manifest")):
+                self.table = self.database.open_table(self.name)
+            else:
+                self._check_writable()
+                shutil.rmtree(self.folder, ignore_errors=True)  # a process died that was making it
+                self.table = self.database.create_table(self.name, schema=schema, exist_ok=True)
             self.place = self._places()
         self.fresh = True
 
     def add(self, columns: Mapping[str, Any]) -> None:
-        """One atomic commit."""
+        """One atomic commit.
+
+        Raises:
+            InputError: the collection is in a place where nothing may be written.
+        """
+        self._check_writable()
         self.fresh = False
         self.table.add(pa.table(dict(columns), schema=self.schema))
 
@@ -205,10 +214,19 @@ class _Cache:
                     yield torch.from_numpy(order[low:high]), found
                 start += batch.num_rows
 
+    def _check_writable(self) -> None:
+        if not os.access(self.folder.parent, os.W_OK):
+            raise InputError(
+                f"{self.folder.parent} is read-only, and not all features of its items are cached "
+                "there; use a copy in a place that you may write to"
+            )
+
     @contextmanager
     def _readable(self) -> Iterator[None]:
         try:
             yield
+        except FacetwiseError:
+            raise
         except (RuntimeError, OSError, ValueError) as error:
             what = " ".join(str(error).split())[:120]
             raise FacetwiseError(

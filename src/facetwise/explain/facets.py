@@ -73,8 +73,8 @@ class Facet:
     def told(self) -> tuple[str, str]:
         """The query's value and the verdict, in words.
 
-        >>> Facet("hue", "condition", 1, 1, 1, query_value="red", item_value="red", guessed=True).told
-        ('likely red', 'agree')
+        >>> Facet("hue", "condition", 1, 1, 1, query_value="red", item_value="red").told
+        ('red', 'agree')
         >>> Facet("hue", "steering", 1, 1, 1, item_value="red", guessed=True).told
         ('query names none', 'as likely as others')
         """
