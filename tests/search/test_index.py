@@ -294,6 +294,16 @@ def test_a_steered_text_has_a_facet_for_what_steering_did(index):
     assert why.to_dict()["unsteered"] == {"score": why.unsteered, "rank": why.unsteered_rank}
 
 
+def test_an_explanation_tells_what_is_said_from_what_is_guessed(index):
+    def told(text, group):
+        why = index.explain(text, "shape-0000", weigh={group: 3})
+        return next(facet.told[0] for facet in why.facets if facet.kind == "steering")
+
+    assert told("a red thing", "colour") == "red"
+    assert set(told("a red or blue thing", "colour").split(", ")) == {"red", "blue"}
+    assert told("a red thing", "size") == "query names none"
+
+
 def test_an_explanation_can_be_drawn(index, collection):
     for asked in (TEXT, collection.images([5])[0], index.item("shape-0001")):
         file = io.BytesIO()

@@ -170,14 +170,16 @@ class Scorer:
             alike = self.similarity(vector[None], self._values(group))[0].float()
             p = likelihood(alike, self.similarity(vector[None], self._reference)[0].float())
         states = table.states[:, table.slices[group]]
-        likeliest = int(p.argmax())
+        values = ("yes", "no") if flag else table.values(group)
+        shown = meant or [int(p.argmax())]
         return Term(
             group,
             factor,
             gamma * (factor - 1),
             agreement(p, states, flag=flag),
-            ("yes", "no")[likeliest] if flag else table.values(group)[likeliest],
-            float(p[likeliest]),
+            ", ".join(values[v] for v in shown),
+            float(p[shown].sum()),
+            said=bool(meant),
         )
 
     def _values(self, group: str) -> Tensor:

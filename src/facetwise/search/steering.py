@@ -58,8 +58,9 @@ class Term:
         factor: the user's w_g.
         gain: gamma (w_g - 1).
         agreement: (N,) agreement_g.
-        value: the likeliest value of the query.
+        value: the value that the query names ("a, b" for several), or else its likeliest one.
         likelihood: P(value | query).
+        said: whether the query names it.
     """
 
     group: str
@@ -68,6 +69,7 @@ class Term:
     agreement: Tensor
     value: str
     likelihood: float
+    said: bool = False
 
 
 def check_weigh(weigh: Mapping[str, float] | None, names: Sequence[str]) -> dict[str, float]:

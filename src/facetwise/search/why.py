@@ -113,7 +113,7 @@ def _set_facets(scorer: Scorer, scored: Scored, asked: Asked, row: int) -> list[
                 change=term.gain * agreed,
                 query_value=term.value if term.likelihood > _LIKELY else None,
                 item_value=value_of(scorer.attributes, row, term.group),
-                guessed=True,
+                guessed=not term.said,
             )
         )
     return facets
