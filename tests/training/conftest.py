@@ -35,11 +35,11 @@ def tiny(**tables):
 
 def trained(steps, **options):
     """The small recipe with `steps` steps of each model."""
-    return tiny(
-        sets={**SMALL["sets"], "training": {"steps": steps, "batch": 32}},
-        pairs={**SMALL["pairs"], "training": {"steps": steps, "classes": 12, "per_class": 3}},
-        **options,
-    )
+    tables = {
+        "sets": {**SMALL["sets"], "training": {"steps": steps, "batch": 32}},
+        "pairs": {**SMALL["pairs"], "training": {"steps": steps, "classes": 12, "per_class": 3}},
+    }
+    return tiny(**{**tables, **options})
 
 
 @pytest.fixture(scope="session")

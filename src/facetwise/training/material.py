@@ -52,7 +52,7 @@ class Material:
         """
         texts = tuple(tuple(own) for own in languages_of(collection, rows, languages))
         labellings, taught = _labels(collection, rows, seed)
-        attributes = _only(collection.attributes.rows(torch.tensor(list(rows))), taught)
+        attributes = _only(collection.attributes.rows(torch.tensor(list(rows), dtype=torch.long)), taught)
         return cls(collection, tuple(rows), texts, tuple(labellings), attributes)
 
     @property
@@ -86,8 +86,9 @@ class Material:
         digest = hashlib.blake2b(digest_size=16)
         hashes = self.collection.image_hashes
         a = self.attributes
+        pictures = [(hashes[row], self.collection.groups[row]) for row in self.rows]
         names = (a.groups, a.kinds, a.names, a.group_index.tolist())
-        digest.update(repr(([hashes[row] for row in self.rows], self.texts, names)).encode())
+        digest.update(repr((pictures, self.texts, names)).encode())
         for tensor in (*self.labellings, a.states):
             digest.update(f"{tuple(tensor.shape)}".encode())
             digest.update(tensor.contiguous().numpy().tobytes())
@@ -145,7 +146,7 @@ def _labels(
     Groups where there are enough; else every teachable attribute group with one value an item is a
     labelling of its own, and batches take turns.
     """
-    attributes = collection.attributes.rows(torch.tensor(list(rows)))
+    attributes = collection.attributes.rows(torch.tensor(list(rows), dtype=torch.long))
     taught = teachable_groups(attributes, seed)
     groups = [collection.groups[row] for row in rows]
     names = {name: index for index, name in enumerate(sorted({g for g in groups if g is not None}))}

@@ -1,0 +1,199 @@
+"""A step's loss, and what it moves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from facetwise.data.synthetic import facet_world
+from facetwise.encoders import ImageFeatures, TextFeatures
+from facetwise.encoders.image import PARTS
+from facetwise.models import (
+    PAN,
+    VSE,
+    DivE,
+    DivEConfig,
+    PANConfig,
+    Siamese,
+    SiameseConfig,
+    VSEConfig,
+)
+from facetwise.training.recipe import PairTraining, SetTraining
+from facetwise.training.tasks import PairTask, SetTask
+
+
+def images(n=20, seed=0):
+    g = torch.Generator().manual_seed(seed)
+    return ImageFeatures(
+        torch.randn(n, PARTS[0], 2, 2, generator=g).half(),
+        torch.randn(n, sum(PARTS), generator=g),
+    )
+
+
+def texts(n=30, seed=1):
+    g = torch.Generator().manual_seed(seed)
+    lengths = torch.randint(2, 8, (n,), generator=g)
+    mask = torch.arange(8) < lengths[:, None]
+    tokens = torch.randn(n, 8, 384, generator=g).half().masked_fill(~mask[..., None], 0)
+    return TextFeatures(tokens, mask, [["a"] * int(length) for length in lengths])
+
+
+HOW = SetTraining(steps=20, batch=6, texts_per_item=2)
+
+
+def set_task(kind="dive", how=HOW, seed=3):
+    g = torch.Generator().manual_seed(0)
+    model = (
+        DivE(DivEConfig(dim=16, K=3, hidden=16, heads=2, head_dim=8, local_dim=8), g)
+        if kind == "dive"
+        else VSE(VSEConfig(dim=16, hidden=16), g)
+    )
+    texts_of = [[row, 20 + row] if row < 10 else [row] for row in range(20)]
+    clusters = [[row] for row in range(20)]
+    return SetTask(model, how, images(), texts(), texts_of, clusters, seed=seed)
+
+
+def world(seed=0):
+    """Pooled features of 16 things in 4 views each, with two attributes."""
+    g = torch.Generator().manual_seed(seed)
+    made = facet_world(16, 4, {"colour": 3, "shape": 4}, 0.3, g, dim=sum(PARTS))
+    pooled = made.features * 10
+    grid = torch.zeros(len(pooled), PARTS[0], 1, 1).half()
+    return ImageFeatures(grid, pooled), made
+
+
+PAIR = PairTraining(steps=20, classes=6, per_class=3)
+
+
+def pair_task(how=PAIR, free=2, siamese=False, seed=3):
+    g = torch.Generator().manual_seed(0)
+    features, made = world()
+    groups = made.attributes.groups
+    model = (
+        Siamese(SiameseConfig(dim=16), g)
+        if siamese
+        else PAN(PANConfig(free=free, width=8), groups, g)
+    )
+    return PairTask(model, how, features, [made.groups], made.attributes, seed=seed)
+
+
+def dropout_off(task):
+    return task.eval()
+
+
+@pytest.mark.parametrize("kind", ["dive", "vse"])
+def test_every_parameter_of_a_set_model_learns(kind):
+    task = set_task(kind)
+    loss, figures = task.loss(0)
+    loss.backward()
+    silent = [
+        name
+        for name, parameter in task.named_parameters()
+        if parameter.grad is None or not parameter.grad.abs().sum() > 0
+    ]
+    assert silent == []
+    assert figures["temperature"] == pytest.approx(0.07)
+    assert loss.item() > figures["info_nce"] > 0
+
+
+def test_a_steps_loss_is_of_the_step_alone():
+    task, other = dropout_off(set_task()), dropout_off(set_task())
+    other.loss(5)
+    assert task.loss(2)[0].item() == other.loss(2)[0].item()
+    assert task.loss(2)[0].item() != task.loss(3)[0].item()
+
+
+def test_padding_to_the_batchs_own_length_changes_nothing(monkeypatch):
+    task = dropout_off(set_task())
+    cut = task.loss(1)[0].item()
+    task._lengths = torch.full_like(task._lengths, 8)
+    assert task.loss(1)[0].item() == pytest.approx(cut, abs=1e-5)
+
+
+def test_terms_can_be_switched_off():
+    bare = dropout_off(set_task(how=replace(HOW, mmd=0, diversity=0)))
+    loss, figures = bare.loss(0)
+    assert loss.item() == figures["info_nce"]
+    assert dropout_off(set_task()).loss(0)[0].item() > figures["info_nce"]
+
+
+@pytest.mark.parametrize("kind", ["dive", "vse"])
+def test_every_parameter_has_one_rate(kind):
+    task = set_task(kind)
+    groups = task.parameter_groups()
+    listed = [id(p) for group in groups for p in group["params"]]
+    assert sorted(listed) == sorted(id(p) for p in task.parameters())
+    by_id = {id(p): group for group in groups for p in group["params"]}
+    assert by_id[id(task.log_temperature)]["weight_decay"] == 0
+    torch.optim.AdamW(groups)
+
+
+def test_the_schedule_warms_up_and_ends_at_zero():
+    task = set_task(how=replace(HOW, steps=100, warmup=0.1))
+    rates = [task.schedule(step) for step in range(101)]
+    assert rates[0] == pytest.approx(0.1) and rates[9] == pytest.approx(1)
+    assert max(rates) == pytest.approx(1)
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[100] == pytest.approx(0)
+    short = set_task(how=replace(HOW, steps=1, warmup=1))
+    assert short.schedule(0) == pytest.approx(1)
+
+
+def test_every_parameter_of_pan_learns():
+    task = pair_task()
+    loss, figures = task.loss(0)
+    loss.backward()
+    silent = [
+        name
+        for name, parameter in task.named_parameters()
+        if parameter.grad is None or not parameter.grad.abs().sum() > 0
+    ]
+    assert silent == []
+    assert set(figures) == {"triplet", "attributes", "pair_entropy", "mean_entropy"}
+    assert figures["pair_entropy"] <= figures["mean_entropy"] + 1e-6
+
+
+def test_lambda_zero_is_no_attributes():
+    without = dropout_off(pair_task(replace(PAIR, attribute_weight=0, relevance_kl=0)))
+    loss, figures = without.loss(0)
+    assert loss.item() == pytest.approx(figures["triplet"])
+    with_both = dropout_off(pair_task(replace(PAIR, attribute_weight=2, relevance_kl=0)))
+    loss, figures = with_both.loss(0)
+    assert loss.item() == pytest.approx(figures["triplet"] + 2 * figures["attributes"])
+
+
+def test_the_attributes_are_those_of_the_batchs_pairs():
+    """Slowly, pair by pair."""
+    task = dropout_off(pair_task())
+    rows, _ = task._batches.batch(4)
+    _, figures = task.loss(4)
+    states = world()[1].attributes.states
+    total, count = 0.0, 0
+    h = task.model.embed(task._pooled[rows])
+    for a in range(len(rows)):
+        for b in range(a + 1, len(rows)):
+            s = task.model(h[a : a + 1], h[b : b + 1]).conditions[0]
+            for condition, part in enumerate((slice(0, 3), slice(3, 7))):
+                same = bool((states[rows[a], part] & states[rows[b], part]).any())
+                p = s[condition].item()
+                total -= float(torch.tensor(p if same else 1 - p).log()) / 2
+            count += 1
+    assert figures["attributes"] == pytest.approx(total / count, rel=1e-4)
+
+
+def test_a_siamese_model_learns_from_triplets_alone():
+    task = pair_task(siamese=True)
+    loss, figures = task.loss(0)
+    loss.backward()
+    assert set(figures) == {"triplet"}
+    assert task.model.head.weight.grad.abs().sum() > 0
+    assert [len(group["params"]) for group in task.parameter_groups()] == [1]
+
+
+def test_every_parameter_of_pan_has_one_rate():
+    task = pair_task()
+    listed = [id(p) for group in task.parameter_groups() for p in group["params"]]
+    assert sorted(listed) == sorted(id(p) for p in task.parameters())
+    assert task.schedule(0) == 1 and task.schedule(20) == pytest.approx(0)
