@@ -45,7 +45,7 @@ types: $(VENV)/.installed-dev
 
 docs: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -q -n 0 --doctest-modules src
-	$(BIN)/python tests/run_readme.py README.md
+	$(BIN)/python tests/run_readme.py README.md docs/python.md
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
