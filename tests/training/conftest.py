@@ -27,6 +27,10 @@ SMALL = {
 }
 
 
+# The same without principal components, which take most of the time where a test only wants a run.
+QUICK = {"model": "vse", "dim": 32, "hidden": 32, "training": {"steps": 6, "batch": 8}}
+
+
 def tiny(**tables):
     """The small recipe with tables replaced, or left out where they are None."""
     options = {**SMALL, **tables}
