@@ -44,6 +44,7 @@ class DivEConfig:
     alpha: Positive = 16.0
     """Sharpness of smooth-Chamfer."""
     heads: Count = 4
+    """Of the attention."""
     head_dim: Count = 32
     """Inner width of a head; 512 in the paper."""
     hidden: Count = 512

@@ -47,9 +47,11 @@ class SetTraining:
     """How a set model is trained on image-text batches."""
 
     steps: Count = 600
+    """Batches in all."""
     batch: Count = 128
     """Pictures a step."""
     texts_per_item: Count = 1
+    """Texts of each picture in a batch."""
     lr: Positive = 1e-3
     """Peak of a one-cycle schedule: linear warm-up, cosine to zero."""
     module_lr: Share = 0.1
@@ -57,6 +59,7 @@ class SetTraining:
     warmup: Share = 0.1
     """Share of the steps until the peak."""
     weight_decay: Weight = 0.01
+    """AdamW's."""
     temperature: Positive = 0.07
     """Start of InfoNCE's learned temperature. InfoNCE needs no warm-up, hardest negatives do."""
     mmd: Weight = 0.01
@@ -72,8 +75,11 @@ class PairTraining:
     """How a pair model is trained on class-balanced batches (FIELDNOTES, PAN 3)."""
 
     steps: Count = 600
+    """Batches in all."""
     classes: Annotated[int, Within(2)] = 24
+    """Groups, or values of an attribute group, in a batch."""
     per_class: Annotated[int, Within(2)] = 4
+    """Pictures of each."""
     lr: Positive = 1e-3
     """Of the head; cosine to zero."""
     condition_lr: Positive = 1e-2
