@@ -35,7 +35,7 @@ class Counting(ImageEncoder):
     def encode(self, prepared):
         if len(self.batches) == self.interrupt_after:
             raise KeyboardInterrupt
-        self.batches.append(len(prepared))
+        self.batches.append(len({picture.numpy().tobytes() for picture in prepared}))
         return super().encode(prepared)
 
 
@@ -184,3 +184,17 @@ def test_a_collection_that_cannot_be_written_serves_what_is_cached(
     ):
         with pytest.raises(InputError, match="is read-only, and not all features"):
             ask()
+
+
+def test_what_is_kept_does_not_depend_on_its_company(collection, encoder, words, tmp_path):
+    """So a run is the same whatever was computed before it, and in whatever pieces."""
+    whole = image_features(collection, encoder, range(20))
+    texts = sorted({text for own in collection.texts for text in own})
+    every = text_features(collection, words, texts)
+    other = shapes_collection(tmp_path / "other.collection", n=20)
+    for rows in ([19], range(3, 9), [7, 2]):
+        image_features(other, encoder, rows)
+    for some in (texts[5:6], texts[::3], texts[:4]):
+        text_features(other, words, some)
+    assert equal(image_features(other, encoder, range(20)), whole)
+    assert torch.equal(text_features(other, words, texts).tokens, every.tokens)

@@ -2,7 +2,8 @@
 
 Every finished batch is one atomic commit, so that Ctrl-C loses at most a batch and the next run
 goes on where this one stopped. Keys are hashes of picture files or texts: a changed picture is
-computed anew, an unchanged one never, whichever collection or row it stands in.
+computed anew, an unchanged one never, whichever collection or row it stands in. What is kept of a
+picture or text does not depend on those it was computed together with, to the last bit.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -36,6 +38,11 @@ _BATCH = 64
 
 _COMMIT = 512
 """Texts that are kept at once."""
+
+_STEADY = 16
+"""Smaller batches go other ways through the matrix products, and differ in the last bits."""
+
+T = TypeVar("T")
 
 
 def image_features(
@@ -62,12 +69,12 @@ def image_features(
     if missing:
         with bar("image features", len(missing)) as progress, ThreadPoolExecutor(1) as reader:
             for batch, prepared in _ahead(reader, collection, encoder, missing):
-                features = encoder.encode(prepared)
+                features = encoder.encode(_steady(prepared))
                 cache.add(
                     {
                         "key": [key for key, _ in batch],
-                        "grid": _fixed(features.grid.flatten(1)),
-                        "pooled": _fixed(features.pooled),
+                        "grid": _fixed(features.grid[: len(batch)].flatten(1)),
+                        "pooled": _fixed(features.pooled[: len(batch)]),
                     }
                 )
                 progress.advance(len(batch))
@@ -86,25 +93,20 @@ def text_features(
     schema = pa.schema([("key", pa.string()), ("tokens", pa.binary())])
     keys = [hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in texts]
     cache = _Cache(collection, encoder.name, encoder.fingerprint, schema)
-    missing = dict(zip(keys, texts, strict=True))
-    # Texts of about one length together: no time goes into padding.
-    wanted = sorted(
-        ((key, text) for key, text in missing.items() if key not in cache.place),
-        key=lambda pair: (len(pair[1]), pair[0]),
-    )
-    if wanted:
-        with bar("text features", len(wanted)) as progress:
-            for start in range(0, len(wanted), _COMMIT):
-                part = wanted[start : start + _COMMIT]
-                blobs: list[bytes] = []
-                for at in range(0, len(part), _BATCH):
-                    features = encoder.encode([text for _, text in part[at : at + _BATCH]])
-                    blobs += [
-                        tokens[mask].numpy().tobytes()
-                        for tokens, mask in zip(features.tokens, features.mask, strict=True)
-                    ]
-                cache.add({"key": [key for key, _ in part], "tokens": blobs})
-                progress.advance(len(part))
+    missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in cache.place}
+    if missing:
+        with bar("text features", len(missing)) as progress:
+            blobs: dict[str, bytes] = {}
+            for batch in _of_one_length(encoder, missing):
+                features = encoder.encode(_steady([text for _, text in batch]))
+                for (key, _), tokens in zip(batch, features.tokens, strict=False):
+                    blobs[key] = tokens.numpy().tobytes()
+                if len(blobs) >= _COMMIT:
+                    cache.add({"key": list(blobs), "tokens": list(blobs.values())})
+                    blobs = {}
+                progress.advance(len(batch))
+            if blobs:
+                cache.add({"key": list(blobs), "tokens": list(blobs.values())})
     rows = [torch.empty(0)] * len(keys)
     for places, found in cache.read(keys):
         for place, blob in zip(places.tolist(), found["tokens"].to_pylist(), strict=True):
@@ -125,6 +127,23 @@ def pad_tokens(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     lengths = torch.tensor([len(row) for row in rows])
     tokens = torch.nn.utils.rnn.pad_sequence(list(rows), batch_first=True)
     return tokens, torch.arange(tokens.shape[1]) < lengths[:, None]
+
+
+def _of_one_length(
+    encoder: TextEncoder, texts: Mapping[str, str]
+) -> Iterator[list[tuple[str, str]]]:
+    """Batches of (key, text) with equally many tokens: no time and no bits go into padding."""
+    lengths = map(len, encoder.words(list(texts.values())))
+    entries = sorted(zip(lengths, texts.items(), strict=True))
+    for _, same in groupby(entries, key=lambda entry: entry[0]):
+        pairs = [pair for _, pair in same]
+        for start in range(0, len(pairs), _BATCH):
+            yield pairs[start : start + _BATCH]
+
+
+def _steady(batch: list[T]) -> list[T]:
+    """The batch with its last entry repeated until it is no small one."""
+    return batch + batch[-1:] * (_STEADY - len(batch))
 
 
 def _ahead(
