@@ -33,7 +33,7 @@ class Demo:
 
     def run(self) -> int:
         """Run the demo."""
-        from .showcase import run_showcase
+        from .showcase import QUERY, TEXTS, run_showcase
         from .showcase_page import write_sheet
 
         show = run_showcase(self.out)
@@ -47,12 +47,12 @@ class Demo:
 
         Console().print(comparison_tables([show.figures]))
         spent = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in show.seconds.items())
-        item = show.answers[-1].picture
+        hit = show.answers[0].hits[0].id
         say(f"{spent}")
         say(f"Look at {png} or open {html}. Then try:")
         say(f'  facetwise search {show.index.path} "a happy animal" -k 5')
-        say(f"  facetwise search {show.index.path} --image {png} --weigh colour=3")
-        say(f'  facetwise explain {show.index.path} "red fruit" {item} --png why.png')
+        say(f"  facetwise search {show.index.path} --image {self.out / QUERY} --weigh style=3")
+        say(f'  facetwise explain {show.index.path} "{TEXTS[0]}" {hit} --png why.png')
         say(f"  facetwise serve {show.index.path}")
         say("  facetwise data import YOUR_FOLDER --out your.collection")
         return 0

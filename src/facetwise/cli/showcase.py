@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FacetwiseError
-from ..files import write_text
+from ..files import write_bytes, write_text
 from .options import say
 
 if TYPE_CHECKING:
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from ..models import Model
     from ..search import Hit, Index
 
-__all__ = ["RECIPE", "Answer", "Showcase", "open_collection", "run_showcase"]
+__all__ = ["QUERY", "RECIPE", "TEXTS", "Answer", "Showcase", "open_collection", "run_showcase"]
 
 RECIPE = "demo"
 TEXTS = ("red fruit", "a sad face", "someone riding a bicycle", "musical instrument", "bad weather")
+QUERY = "query.png"
 _HITS = 8
 
 
@@ -147,6 +148,9 @@ def _ask(show: Showcase) -> None:
         )
     )
     lines = _unseen_pictures(show, "line", 2)
+    # A picture to ask with from the command line.
+    asking = show.collection.images([show.collection.row(lines[0])])[0]
+    _save(asking, show.folder / QUERY)
     for id in lines:
         hits = index.search(index.item(id), _HITS, where=coloured)
         show.answers.append(Answer("like this line drawing", hits, id))
@@ -185,8 +189,6 @@ def _unseen_pictures(show: Showcase, style: str, count: int) -> list[str]:
 
 def _save(picture: Any, file: Path) -> None:
     import io
-
-    from ..files import write_bytes
 
     data = io.BytesIO()
     picture.save(data, "PNG")
