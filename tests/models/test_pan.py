@@ -30,6 +30,11 @@ def test_a_condition_for_each_group_then_the_free_ones():
     assert [c.supervised for c in conditions] == [True, True, False, False]
 
 
+def test_no_two_conditions_have_one_name():
+    names = [c.name for c in made(groups=("free 1", "colour")).conditions]
+    assert names == ["free 1", "colour", "free 2", "free 3"]
+
+
 def test_a_unit_vector_for_each_condition():
     pan = made().eval()
     h = pan.embed(pooled())

@@ -127,3 +127,13 @@ def test_variants_of_one_thing_are_drawn_less_often(collection):
     material = Material.of(collection, range(60), ["en"], seed=0)
     alone = [[row] for row in range(60)]
     assert torch.allclose(material.cluster_weights(alone), torch.full((60,), 2**-0.5))
+
+
+def test_what_shares_a_text_or_a_file_is_a_cluster(tmp_path):
+    a, b, c, d, e = drawn(5)
+    items = [a, replace(b, image=a.image), replace(c, texts=(d.texts[0].upper(),)), d, e]
+    items[4] = replace(e, texts=(), image=a.image)
+    collection = Collection.create(tmp_path / "a.collection", items)
+    material = Material.of(collection, range(5), ["en"], seed=0)
+    assert material.clusters == [[0, 1], [2, 3]]
+    assert (material.distinct_texts, material.has_texts) == (2, False)

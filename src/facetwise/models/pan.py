@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count, islice
 from typing import Annotated
 
 import torch
@@ -76,9 +77,10 @@ class PAN(nn.Module):
     ) -> None:
         super().__init__()
         self.config = config
+        free = (name for k in count(1) if (name := f"free {k}") not in groups)
         self.conditions = (
             *(Condition(group, group) for group in groups),
-            *(Condition(f"free {index + 1}", None) for index in range(config.free)),
+            *(Condition(name, None) for name in islice(free, config.free)),
         )
         M = len(self.conditions)
         self.norm = PartNorm(PARTS)

@@ -12,7 +12,7 @@ import torch
 
 from facetwise import __version__
 from facetwise.data import Collection
-from facetwise.data.sampling import clusters_by_text, generator_of
+from facetwise.data.sampling import generator_of
 from facetwise.data.splits import split_collection
 from facetwise.encoders import (
     ImageEncoder,
@@ -152,7 +152,6 @@ def train_sets(
     texts = material.texts
     distinct = sorted({text for own in texts for text in own})
     place = {text: index for index, text in enumerate(distinct)}
-    clusters = clusters_by_text(texts)
     start = generator_of(seed, -4)
     model: SetModel
     if isinstance(recipe.sets, DivEConfig):
@@ -167,8 +166,8 @@ def train_sets(
         features,
         text_features(material.collection, encoder, distinct),
         [[place[text] for text in own] for own in texts],
-        clusters,
-        weights=material.cluster_weights(clusters),
+        material.clusters,
+        weights=material.cluster_weights(material.clusters),
         seed=seed,
     )
     train(task, folder, "sets", seed=seed)

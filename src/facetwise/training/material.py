@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import torch
@@ -52,13 +53,29 @@ class Material:
         """
         texts = tuple(tuple(own) for own in languages_of(collection, rows, languages))
         labellings, taught = _labels(collection, rows, seed)
-        attributes = _only(collection.attributes.rows(torch.tensor(list(rows), dtype=torch.long)), taught)
+        attributes = _only(
+            collection.attributes.rows(torch.tensor(list(rows), dtype=torch.long)), taught
+        )
         return cls(collection, tuple(rows), texts, tuple(labellings), attributes)
+
+    @cached_property
+    def clusters(self) -> list[list[int]]:
+        """Pictures with texts that share one, or are one file, directly or through others.
+
+        Two of them in a batch would be each other's negatives, though either fits.
+        """
+        hashes = [self.collection.image_hashes[row] for row in self.rows]
+        return clusters_by_text(
+            [
+                (*own, f"file {hash}") if own else ()
+                for own, hash in zip(self.texts, hashes, strict=True)
+            ]
+        )
 
     @property
     def distinct_texts(self) -> int:
         """How many pictures there are at most no two of which share a text."""
-        return len(clusters_by_text(self.texts))
+        return len(self.clusters)
 
     @property
     def has_texts(self) -> bool:

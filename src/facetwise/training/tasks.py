@@ -60,7 +60,7 @@ class SetTask(nn.Module):
         images: features of the N training pictures.
         texts: features of the T distinct texts.
         texts_of: (N) for each picture the indices of its texts.
-        clusters: rows that share texts (`data.sampling.clusters_by_text`).
+        clusters: rows that share texts or pictures (`Material.clusters`).
         weights: (clusters,) how often each is drawn.
         seed: of the batches.
     """
