@@ -11,7 +11,7 @@ from torch import Tensor
 
 from facetwise.data.sampling import generator_of
 from facetwise.encoders import TextFeatures
-from facetwise.heads import PartNorm, masked_mean
+from facetwise.heads import PartNorm, masked_mean, ridge
 from facetwise.metrics import ranks
 
 __all__ = ["RidgeFloor", "sentence_vectors"]
@@ -58,9 +58,9 @@ class RidgeFloor:
         cut = max(1, round(_CHOSEN_ON * len(rows)))
         held, kept = order[:cut], order[cut:]
         self.penalty = min(
-            _PENALTIES, key=lambda p: _median_rank(_solve(x[kept], y[kept], p), x[held], y[held])
+            _PENALTIES, key=lambda p: _mean_rank(ridge(x[kept], y[kept], p), x[held], y[held])
         )
-        self.weight = _solve(x, y, self.penalty)
+        self.weight = ridge(x, y, self.penalty)
 
     def images(self, pooled: Tensor) -> Tensor:
         """(N, P) -> (N, 1, 384), rows of length 1."""
@@ -71,14 +71,7 @@ class RidgeFloor:
         return F.normalize(vectors - self.centre, dim=-1).unsqueeze(1)
 
 
-def _solve(x: Tensor, y: Tensor, penalty: float) -> Tensor:
-    gram = x.T @ x
-    gram.diagonal().add_(penalty * len(x))
-    solved: Tensor = torch.linalg.solve(gram, x.T @ y)
-    return solved
-
-
-def _median_rank(weight: Tensor, x: Tensor, y: Tensor) -> float:
-    """Of the right text, when every held picture ranks all held texts."""
+def _mean_rank(weight: Tensor, x: Tensor, y: Tensor) -> float:
+    """Mean rank of the right text, when every held picture ranks all held texts."""
     scores = F.normalize(x @ weight, dim=-1) @ y.T
     return ranks(scores, torch.arange(len(x))).mean().item()

@@ -1,5 +1,6 @@
 """Features to embeddings."""
 
+from facetwise.heads.ridge import ridge, start_as_ridge
 from facetwise.heads.set_prediction import (
     AggregationBlock,
     ElementSet,
@@ -17,5 +18,7 @@ __all__ = [
     "Projection",
     "SetPrediction",
     "masked_mean",
+    "ridge",
     "sine_positions",
+    "start_as_ridge",
 ]

@@ -52,10 +52,12 @@ class SetTraining:
     """Pictures a step."""
     texts_per_item: Count = 1
     """Texts of each picture in a batch."""
-    lr: Positive = 1e-3
+    start: Literal["ridge", "random"] = "ridge"
+    """Of the global projections: in closed form (`heads.ridge`), or at random as in the paper."""
+    lr: Positive = 3e-4
     """Peak of a one-cycle schedule: linear warm-up, cosine to zero."""
-    module_lr: Share = 0.1
-    """Factor of the set prediction modules' rate (METHODS 2.7: x 0.1 for both modules)."""
+    module_lr: Share = 0.3
+    """Factor of the set prediction modules' rate: 1e-4 in all, as in METHODS 2.7."""
     warmup: Share = 0.1
     """Share of the steps until the peak."""
     weight_decay: Weight = 0.01

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from facetwise.data import AttributeTable
 from facetwise.data.sampling import ClassBatches, TextBatches, generator_of
 from facetwise.encoders import ImageFeatures, TextFeatures
+from facetwise.heads import masked_mean, start_as_ridge
 from facetwise.losses import (
     attribute_loss,
     batch_triplet,
@@ -85,6 +86,9 @@ class SetTask(nn.Module):
         self.log_temperature = nn.Parameter(torch.tensor(how.temperature).log())
         model.fit_statistics(images)
         self._local, self._pooled = model.prepare(images)
+        if how.start == "ridge":
+            vectors = masked_mean(texts.tokens, texts.mask)
+            start_as_ridge(model.image_global, model.text_global, self._pooled, vectors, texts_of)
         self._texts = texts
         self._lengths = texts.mask.sum(1)
         self._batches = TextBatches(
