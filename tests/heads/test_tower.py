@@ -47,3 +47,10 @@ def test_the_mean_of_nothing_is_zero():
     assert masked_mean(torch.ones(1, 2, 3), torch.zeros(1, 2, dtype=torch.bool)).tolist() == [
         [0.0, 0.0, 0.0]
     ]
+
+
+def test_more_rows_than_a_piece_are_the_same():
+    x = torch.randn(2500, 3, 2, generator=torch.Generator().manual_seed(0)).half()
+    mask = torch.ones(2500, 3, dtype=torch.bool)
+    torch.testing.assert_close(masked_mean(x, mask), x.float().mean(1))
+    assert masked_mean(x[:0], mask[:0]).shape == (0, 2)

@@ -276,6 +276,15 @@ def test_pictures_that_are_all_alike_are_refused(tmp_path):
         fit(alike, out=tmp_path / "run", recipe=tiny(data={"test": 0}))
 
 
+def test_texts_on_pictures_that_are_all_alike_are_no_traceback(tmp_path):
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64), "red").save(file, "PNG")
+    data = [file.getvalue() + bytes([number]) for number in range(20)]  # the same, in other files
+    alike = make(tmp_path, 20, lambda i: replace(only_texts(i), image=data[int(i.id[-2:])]))
+    model = fit(alike, out=tmp_path / "run", recipe=tiny(data={"test": 0}))
+    assert torch.isfinite(model.encode_images([data[0]])).all()
+
+
 def test_nothing_to_learn_from_says_why(tmp_path):
     bare = make(tmp_path, change=lambda item: Item(item.id, item.image))
     with pytest.raises(InputError, match=r"few\.collection: nothing to learn from on \d+ training"):

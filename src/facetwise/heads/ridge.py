@@ -59,7 +59,8 @@ def start_as_ridge(
     rows = [row for row, own in enumerate(texts_of) if own]
     y = torch.stack([directions[list(texts_of[row])].mean(0) for row in rows]) @ basis
     x = pooled[rows]
-    weight = ridge(x, F.normalize(y, dim=-1), penalty * float(x.square().sum(1).mean()))
+    size = max(float(x.square().sum(1).mean()), 1e-6)  # pictures that are all alike have none
+    weight = ridge(x, F.normalize(y, dim=-1), penalty * size)
     # As large as a random start would make them, about unit variance, which the schedules suit.
     for projection, start, bias, seen in (
         (text, basis, -centre @ basis, vectors - centre),

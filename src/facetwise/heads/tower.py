@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 __all__ = ["Projection", "masked_mean"]
 
+_ROWS = 1024
+
 
 class Projection(nn.Module):
     """Dropout, a linear map f, and MLP(f) + f, as DivE and VSE-infinity project features.
@@ -59,6 +61,12 @@ def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
     >>> masked_mean(torch.tensor([[[1.0], [3.0], [9.0]]]), torch.tensor([[True, True, False]]))
     tensor([[2.]])
     """
+    # In pieces: all texts of a collection at once, in float32, would not fit into a laptop.
+    pieces = zip(x.split(_ROWS), mask.split(_ROWS), strict=True)
+    return torch.cat([_masked_mean(*piece) for piece in pieces])
+
+
+def _masked_mean(x: Tensor, mask: Tensor) -> Tensor:
     x = x if x.dtype == torch.float64 else x.float()
     weight = mask.unsqueeze(-1).to(x.dtype)
     return (x * weight).sum(1) / weight.sum(1).clamp_min(1)
