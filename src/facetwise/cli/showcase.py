@@ -137,13 +137,13 @@ def _index(model: Model, collection: Collection, path: Path) -> Index:
 def _ask(show: Showcase) -> None:
     """Searches by text, by picture and steered; then why."""
     index = show.index
-    coloured = "style = 'colour' AND skin IS NULL"
+    coloured = "style = 'colour' AND (skin IS NULL OR array_has(skin, 'yellow'))"
     for text in TEXTS:
         show.answers.append(Answer(f"“{text}”", index.search(text, _HITS, where=coloured)))
-    weighed = {"colour": 6.0}
+    weighed = {"colour": 3.0}
     show.answers.append(
         Answer(
-            f"“{TEXTS[0]}”, colour weighed x 6",
+            f"“{TEXTS[0]}”, colour weighed x 3",
             index.search(TEXTS[0], _HITS, weigh=weighed, where=coloured),
         )
     )
@@ -158,8 +158,8 @@ def _ask(show: Showcase) -> None:
         item = index.item(id)
         for title, weigh in (
             ("like this", None),
-            ("like this, mind the style (x 8)", {"style": 8.0}),
-            ("like this, mind the category (x 8)", {"category": 8.0}),
+            ("like this, mind the style (x 3)", {"style": 3.0}),
+            ("like this, mind the category (x 3)", {"category": 3.0}),
         ):
             hits = index.search(item, _HITS, weigh=weigh)
             show.answers.append(Answer(title, hits, id))
