@@ -88,9 +88,10 @@ MiniLM, and the trained ones the same batches, steps and schedule. Ties count ag
 {texts}
 
 *By mean vectors* is the control: every set replaced by its one normalised mean vector. Where it is
-as good, **the sets work as a single vector**: on these short names they do, and DivE is no better
-than its single-vector rival beyond the spread. Making sets pay needs texts of which several fit one
-picture for different reasons.
+as good, **the sets work as a single vector**: on these short names they do. DivE is not better than
+its single-vector rival here; a difference of about one standard deviation of its seeds is no
+difference to rely on. Making sets pay needs texts of which several fit one picture for different
+reasons.
 
 ## Image to image: the same thing drawn otherwise
 
