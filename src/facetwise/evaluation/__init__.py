@@ -4,11 +4,13 @@ from facetwise.evaluation.image_image import Retrieval, retrieval
 from facetwise.evaluation.image_text import ImageText, image_text
 from facetwise.evaluation.own import evaluate
 from facetwise.evaluation.report import PairFigures, Report
+from facetwise.evaluation.request import Request
 
 __all__ = [
     "ImageText",
     "PairFigures",
     "Report",
+    "Request",
     "Retrieval",
     "evaluate",
     "image_text",
