@@ -8,10 +8,12 @@ Ties decide what a collapsed model looks like, so every function takes a side:
 """
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, get_args, overload
+from typing import overload
 
 import torch
 from torch import Tensor
+
+from facetwise.metrics.places import Places, Ties, check_ties
 
 __all__ = [
     "Ties",
@@ -24,8 +26,6 @@ __all__ = [
     "recall_at_k",
     "rsum",
 ]
-
-Ties = Literal["pessimistic", "optimistic", "mean"]
 
 
 def ranks(scores: Tensor, relevant: Tensor, *, ties: Ties = "pessimistic") -> Tensor:
@@ -49,13 +49,7 @@ def ranks(scores: Tensor, relevant: Tensor, *, ties: Ties = "pessimistic") -> Te
     >>> ranks(scores, torch.tensor([1, 2]), ties="optimistic")
     tensor([1., 2.], dtype=torch.float64)
     """
-    place = _place(scores, relevant, ties)
-    rank = place.better + 1
-    if ties == "pessimistic":
-        rank = rank + place.tied_others
-    elif ties == "mean":
-        rank = rank + place.tied_others / (place.tied_relevant + 1)
-    return rank.masked_fill(place.tied_relevant == 0, torch.nan)
+    return _places(scores, relevant, ties).ranks(ties)
 
 
 def hits_at_k(scores: Tensor, relevant: Tensor, k: int, *, ties: Ties = "pessimistic") -> Tensor:
@@ -63,19 +57,7 @@ def hits_at_k(scores: Tensor, relevant: Tensor, k: int, *, ties: Ties = "pessimi
 
     0 or 1, a probability for `ties="mean"`, NaN for queries without any relevant item.
     """
-    if k < 1:
-        raise ValueError(f"k must be at least 1, not {k}")
-    if ties != "mean":
-        rank = ranks(scores, relevant, ties=ties)
-        return (rank <= k).double().masked_fill(rank.isnan(), torch.nan)
-    place = _place(scores, relevant, ties)
-    t, r = place.tied_others, place.tied_relevant
-    drawn = (k - place.better).clamp_min(0).minimum(t + r)  # of the tied, how many come first
-    # P(all of them wrong) = C(t, drawn) / C(t + r, drawn); for r = 1 without a rounding error
-    log_miss = _log_factorial(t) + _log_factorial(t + r - drawn)
-    log_miss = log_miss - _log_factorial((t - drawn).clamp_min(0)) - _log_factorial(t + r)
-    miss = log_miss.exp().masked_fill(drawn > t, 0).where(r != 1, 1 - drawn / (t + 1))
-    return (1 - miss).clamp(0, 1).masked_fill(r == 0, torch.nan)
+    return _places(scores, relevant, ties).hits(k, ties)
 
 
 @overload
@@ -173,15 +155,7 @@ def distinct_images(images: Tensor, captions: int, *, per_image: int = 5) -> Ten
     return runs[:, 0] if bool((runs == runs[:, :1]).all()) else images
 
 
-class _Place(NamedTuple):
-    """Of each query's best relevant score, all (Q,) float64."""
-
-    better: Tensor  # how many items score strictly more
-    tied_others: Tensor  # how many irrelevant items score the same
-    tied_relevant: Tensor  # how many relevant items score the same; 0: there is none at all
-
-
-def _place(scores: Tensor, relevant: Tensor, ties: str) -> _Place:
+def _places(scores: Tensor, relevant: Tensor, ties: str) -> Places:
     check_scores(scores, ties)
     q, n = scores.shape
     if relevant.dtype == torch.bool and relevant.shape == (q, n):
@@ -201,15 +175,14 @@ def _place(scores: Tensor, relevant: Tensor, ties: str) -> _Place:
         )
     better = (scores > best).sum(1)
     tied_others = tied.sum(1) - tied_relevant
-    return _Place(better.double(), tied_others.double(), tied_relevant.double())
+    return Places(better.double(), tied_others.double(), tied_relevant.double())
 
 
 def check_scores(scores: Tensor, ties: str) -> None:
     """Raise ValueError unless scores is (Q, N), not empty and without NaN, and `ties` is known."""
     if scores.dim() != 2 or scores.numel() == 0:
         raise ValueError(f"scores must be (Q, N) and not empty, not {tuple(scores.shape)}")
-    if ties not in get_args(Ties):
-        raise ValueError(f"ties must be one of {', '.join(get_args(Ties))}, not {ties!r}")
+    check_ties(ties)
     if bool(scores.isnan().any()):
         raise ValueError(f"scores {tuple(scores.shape)} contain NaN, which has no rank")
 
@@ -219,7 +192,3 @@ def _mean(hits: Tensor) -> float:
     if len(known) == 0:
         raise ValueError("no query has a relevant item")
     return known.mean().item()
-
-
-def _log_factorial(n: Tensor) -> Tensor:
-    return torch.lgamma(n + 1)
