@@ -41,6 +41,7 @@ def slot_cosines(
     x_mask: Tensor | None = None,
     y_mask: Tensor | None = None,
     normalized: bool = False,
+    scale: float = 1.0,
 ) -> Tensor:
     """Cosines of every slot of every x with every slot of every y, slot-major.
 
@@ -51,7 +52,8 @@ def slot_cosines(
     The product runs in the inputs' precision, what follows in float32: `exp(16 cos)` overflows
     float16 for cosines above .69 (METHODS T-23). Masked slots may hold anything, NaN included.
 
-    `normalized=True` says that the vectors have length 1 already, and skips seeing to it.
+    `normalized=True` says that the vectors have length 1 already, and skips seeing to it. `scale`
+    multiplies the cosines at the price of multiplying x.
     """
     check_sets(x, y, x_mask, y_mask)
     dtype = torch.promote_types(x.dtype, y.dtype)
@@ -62,6 +64,8 @@ def slot_cosines(
         y = y.masked_fill(~y_mask.unsqueeze(-1), 0)
     if not normalized:
         x, y = unit(x), unit(y)
+    if scale != 1:
+        x = x * scale
     (n, k, d), (m, k_y, _) = x.shape, y.shape
     cosines = x.transpose(0, 1).reshape(k * n, d) @ y.transpose(0, 1).reshape(k_y * m, d).T
     cosines = cosines.view(k, n, k_y, m)
@@ -109,14 +113,22 @@ def smooth_chamfer(
     """
     if not alpha > 0:
         raise ValueError(f"alpha must be positive, not {alpha}")
-    c = slot_cosines(x, y, x_mask=x_mask, y_mask=y_mask, normalized=normalized)
+    half = torch.promote_types(x.dtype, y.dtype).itemsize < 4  # alpha c would lose bits there
+    c = slot_cosines(
+        x,
+        y,
+        x_mask=x_mask,
+        y_mask=y_mask,
+        normalized=normalized,
+        scale=1.0 if half else alpha,
+    )
+    c = alpha * c if half else c
     if c.requires_grad or alpha + math.log(max(c.shape[0], c.shape[2])) > _LARGEST_EXPONENT:
-        c = alpha * c
         of_x = _hide(c, y_mask, 2).logsumexp(2)  # (K, N, M)
         of_y = _hide(c, x_mask, 0).logsumexp(0)  # (N, L, M)
         total = _mean_slots(of_x, x_mask, 0) + _mean_slots(of_y, y_mask, 1)
     else:
-        total = _mean_log_sums(c.mul_(alpha).exp_(), alpha, x_mask, y_mask)
+        total = _mean_log_sums(c.exp_(), alpha, x_mask, y_mask)
     return total / (2 * alpha)
 
 
@@ -224,10 +236,10 @@ def _log_product(s: Tensor, dim: int, bound: float) -> Tensor:
     step = max(1, int(_LARGEST_EXPONENT / bound))
     total: Tensor | None = None
     for start in range(0, len(slots), step):
-        product = slots[start]
+        product = slots[start].clone()
         for factor in slots[start + 1 : start + step]:
-            product = product * factor
-        log = product.log()
+            product *= factor
+        log = product.log_()
         total = log if total is None else total.add_(log)
     assert total is not None  # sets are never empty
     return total
