@@ -1,0 +1,45 @@
+"""The lines of a text file of a benchmark, however it was saved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from facetwise.data.benchmarks.checks import Damage
+
+__all__ = ["Line", "text_lines"]
+
+
+class Line(NamedTuple):
+    """A line without its end; row 1 is the first of the file."""
+
+    row: int
+    text: str
+
+
+def text_lines(file: Path, damage: Damage) -> Iterator[Line]:
+    r"""The lines that are neither blank nor damaged: UTF-8, with or without BOM, any line ends.
+
+    Lines with bytes that are no UTF-8, or with control characters, are added to `damage`.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "names.txt"
+    ...     _ = file.write_bytes(b"\xef\xbb\xbfa.jpg\r\n\r\nb.j\x00g\nc.jpg")
+    ...     damage = Damage(file)
+    ...     [(line.row, line.text) for line in text_lines(file, damage)], len(damage.problems)
+    ([(1, 'a.jpg'), (4, 'c.jpg')], 1)
+    """
+    data = file.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    # Only the two usual line ends: str.splitlines would also split at U+2028 within a caption.
+    for row, raw in enumerate(data.split(b"\n"), 1):
+        try:
+            text = raw.removesuffix(b"\r").decode("utf-8")
+        except UnicodeDecodeError:
+            damage.add(row, "is no UTF-8 text")
+            continue
+        if any(letter < " " and letter != "\t" for letter in text):
+            damage.add(row, "holds control characters")
+        elif text.strip():
+            yield Line(row, text)
