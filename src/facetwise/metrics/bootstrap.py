@@ -32,7 +32,7 @@ def bootstrap_mean(
     sums: Tensor,
     weights: Tensor | None = None,
     *,
-    seed: int = 0,
+    generator: torch.Generator | None = None,
     resamples: int = 1000,
     level: float = 0.95,
 ) -> Interval:
@@ -43,7 +43,7 @@ def bootstrap_mean(
             queries' values, for each of F means that are added up.
         weights: as `sums`: how many queries each sum is of; one each if not given. Queries that do
             not count (NaN) have no weight and no value.
-        seed: the same one gives the same resamples.
+        generator: makes the resamples; if not given, one that is always the same.
         resamples: how many; each draws U units with replacement.
         level: of the percentile interval.
 
@@ -59,7 +59,7 @@ def bootstrap_mean(
     (0.75, 0.2)
     """
     table, weight = _tables(sums, weights)
-    drawn = _drawn(len(table), resamples, seed).to(table.device)
+    drawn = _drawn(len(table), resamples, generator).to(table.device)
     return _interval(_figures(drawn, table, weight), _figures(None, table, weight), level)
 
 
@@ -68,7 +68,7 @@ def bootstrap_difference(
     rival: Tensor,
     weights: Tensor | None = None,
     *,
-    seed: int = 0,
+    generator: torch.Generator | None = None,
     resamples: int = 1000,
     level: float = 0.95,
 ) -> Interval:
@@ -89,7 +89,9 @@ def bootstrap_difference(
         )
     # Each mean is linear in the values, with the same weights below: the difference is one, too.
     difference = sums.double() - rival.double()
-    return bootstrap_mean(difference, weights, seed=seed, resamples=resamples, level=level)
+    return bootstrap_mean(
+        difference, weights, generator=generator, resamples=resamples, level=level
+    )
 
 
 def rsum_terms(
@@ -150,12 +152,13 @@ def _tables(sums: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor]:
     return table.nan_to_num(0), weight
 
 
-def _drawn(units: int, resamples: int, seed: int) -> Tensor:
+def _drawn(units: int, resamples: int, generator: torch.Generator | None) -> Tensor:
     """(R, U) float64: how often each resample draws each unit."""
     if resamples < 2:
         raise ValueError(f"an interval needs at least 2 resamples, not {resamples}")
-    drawn = torch.randint(units, (resamples, units), generator=generator_of(seed, 0))
-    counts = torch.zeros(resamples, units, dtype=torch.float64)
+    generator = generator or generator_of(0, 0)
+    drawn = torch.randint(units, (resamples, units), generator=generator, device=generator.device)
+    counts = torch.zeros(resamples, units, dtype=torch.float64, device=drawn.device)
     return counts.scatter_add_(1, drawn, torch.ones_like(counts))
 
 

@@ -91,7 +91,7 @@ def bootstrap_spearman(
     judgements: Tensor,
     queries: Tensor,
     *,
-    seed: int = 0,
+    generator: torch.Generator | None = None,
     resamples: int = 1000,
 ) -> BootstrapCorrelation:
     """Crisscrossed Captions' rank correlation (METHODS section 5; Parekh et al. 2021).
@@ -103,7 +103,7 @@ def bootstrap_spearman(
         scores: (P,) of the judged pairs.
         judgements: (P,) what people said.
         queries: (P,) int64 the query of each pair, in any order.
-        seed: the same one gives the same resamples.
+        generator: makes the resamples; if not given, one that is always the same.
         resamples: how many.
 
     Returns:
@@ -133,12 +133,12 @@ def bootstrap_spearman(
     if half < 2:
         raise ValueError(f"expected at least 4 queries, not {len(counts)}")
     parts: list[Tensor] = []
-    generator = generator_of(seed, 0)
+    generator = generator or generator_of(0, 0)
     for start in range(0, resamples, max(1, _TILE // len(counts))):
         rows = min(max(1, _TILE // len(counts)), resamples - start)
-        lots = torch.rand(rows, len(counts), generator=generator)
+        lots = torch.rand(rows, len(counts), generator=generator, device=generator.device).cpu()
         drawn = lots.topk(half, dim=1, sorted=False).indices
-        lots = torch.rand(rows, half, generator=generator)
+        lots = torch.rand(rows, half, generator=generator, device=generator.device).cpu()
         # In float32 a lot just under 1 may round up to the count itself.
         which = (lots.double() * counts[drawn]).long().minimum(counts[drawn] - 1)
         pairs = order[starts[drawn] + which]
