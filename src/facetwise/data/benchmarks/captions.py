@@ -95,11 +95,11 @@ class Photos:
         self._listed: dict[Path, frozenset[str]] = {}
 
     def find(self, name: str) -> Path | None:
-        """The file `name` (perhaps with its folder) in the first place that holds it, or None."""
+        """The file `name`, with its own folder or without, in the first place that holds it."""
         for folder in (*self.folders, "."):
-            path = self.root / folder / name
-            if path.name in self._names(path.parent):
-                return path
+            for path in (self.root / folder / name, self.root / folder / Path(name).name):
+                if path.name in self._names(path.parent):
+                    return path
         return None
 
     def _names(self, folder: Path) -> frozenset[str]:

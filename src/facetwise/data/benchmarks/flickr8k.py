@@ -1,4 +1,4 @@
-"""Flickr8k: 8,000 photos with five captions each, in both layouts, and people's judgements.
+"""Flickr8k: 8,000 photos with five captions each, in both layouts.
 
 Original layout: ``Flickr8k.token.txt`` (``IMAGE#N``, a tab, the caption) with
 ``Flickr_8k.{train,dev,test}Images.txt``. Kaggle layout: ``captions.txt`` (csv: image,caption) and
@@ -21,14 +21,16 @@ from facetwise.data.benchmarks.captions import (
     numbered_caption,
 )
 from facetwise.data.benchmarks.checks import Damage, need_file
-from facetwise.data.benchmarks.lines import text_lines
+from facetwise.data.benchmarks.karpathy import karpathy_images
+from facetwise.data.benchmarks.reading import text_lines
+from facetwise.data.item import Problem
 from facetwise.errors import InputError
 
 __all__ = ["SPLITS", "read"]
 
 SPLITS: Final = {"train": 6000, "dev": 1000, "test": 1000}
 PHOTOS: Final = ("Images", "Flicker8k_Dataset", "Flickr8k_Dataset", "images")
-_TEXTS: Final = ("", "Flickr8k_text/", "Flickr8k_Text/", "annotations/")
+_TEXTS: Final = ("", "Flickr8k_text/")
 
 
 def read(folder: Path, split: str = "test", *, allow_partial: bool = False) -> CaptionedImages:
@@ -48,23 +50,31 @@ def read(folder: Path, split: str = "test", *, allow_partial: bool = False) -> C
     split = "dev" if split == "val" else split
     if split not in SPLITS:
         raise InputError(f"flickr8k has no split {split!r}; there are: {', '.join(SPLITS)}")
-    listed = need_file(
-        folder,
-        *(f"{place}Flickr_8k.{split}Images.txt" for place in _TEXTS),
-        what=f"the names of the {split} photos, one a line; it comes with the original layout",
-    )
-    captions, damage = _captions(folder)
-    names = Damage(listed)
-    images = [line.text.strip() for line in text_lines(listed, names)]
+    entries, damaged = _entries(folder, split)
     return captioned_images(
         "flickr8k",
         split,
-        [Captioned(image, image, _of(captions, image)) for image in images],
+        entries,
         Photos(folder, PHOTOS),
         published=SPLITS[split],
-        damaged=(*names.problems, *damage.problems),
+        damaged=damaged,
         allow_partial=allow_partial,
     )
+
+
+def _entries(folder: Path, split: str) -> tuple[list[Captioned], tuple[Problem, ...]]:
+    """The photos of the split file, or of Karpathy's file where there is none; damaged lines."""
+    names = [f"{place}Flickr_8k.{split}Images.txt" for place in _TEXTS]
+    json = folder / "dataset_flickr8k.json"
+    if json.exists() and not any((folder / name).exists() for name in names):
+        return karpathy_images(json, {"val" if split == "dev" else split}), ()
+    about = f"the names of the {split} photos; it comes with the original layout"
+    file = need_file(folder, *names, json.name, what=about)
+    listed = Damage(file)
+    images = [line.text.strip() for line in text_lines(file, listed)]
+    captions, damage = _captions(folder)
+    entries = [Captioned(image, image, _of(captions, image)) for image in images]
+    return entries, (*listed.problems, *damage.problems)
 
 
 def _of(captions: dict[str, dict[int, str]], image: str) -> list[tuple[str, str]]:

@@ -1,14 +1,16 @@
-"""The lines of a text file of a benchmark, however it was saved."""
+"""Text and JSON files of a benchmark, however they were saved."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from facetwise.data.benchmarks.checks import Damage
+from facetwise.errors import InputError
 
-__all__ = ["Line", "text_lines"]
+__all__ = ["Line", "json_object", "text_lines"]
 
 
 class Line(NamedTuple):
@@ -43,3 +45,19 @@ def text_lines(file: Path, damage: Damage) -> Iterator[Line]:
             damage.add(row, "holds control characters")
         elif text.strip():
             yield Line(row, text)
+
+
+def json_object(file: Path) -> dict[str, Any]:
+    """The object in a JSON file, with or without BOM.
+
+    Raises:
+        InputError: it is no JSON, or no object.
+    """
+    try:
+        found = json.loads(file.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{file} is no whole JSON file ({error}); get it again") from None
+    if not isinstance(found, dict):
+        kind = type(found).__name__
+        raise InputError(f"{file} holds a {kind}, expected an object; is it the right file?")
+    return found
