@@ -326,4 +326,6 @@ def _json(file: Path) -> Any:
     try:
         return json.loads(file.read_bytes())
     except (OSError, ValueError) as error:
-        raise InputError(f"{file} is missing or damaged; delete its package, get it again") from error
+        raise InputError(
+            f"{file} is missing or damaged; delete its package, get it again"
+        ) from error
