@@ -1,0 +1,152 @@
+"""Questions about the outfits of a Collection: FITB and compatibility with same-type negatives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from facetwise.data import Collection
+from facetwise.data.benchmarks.outfit_questions import Questions, generate_questions
+from facetwise.data.sampling import generator_of
+from facetwise.errors import InputError
+from facetwise.evaluation.outfits import outfit_figures, paired_figures, score_questions
+from facetwise.evaluation.request import Request
+from facetwise.evaluation.scorers import Scorer, cosine_scorer
+
+__all__ = ["CANDIDATES", "centred_scorer", "outfit_report", "questions_of", "rows_with_outfits"]
+
+CANDIDATES: Final = 4
+_SALT: Final = 0x0F17
+
+
+def rows_with_outfits(collection: Collection, split: str | None = None) -> list[int]:
+    """The rows that are in an outfit, and in the split where one is named.
+
+    Raises:
+        InputError: there are none.
+    """
+    rows = [
+        row
+        for row, (outfits, part) in enumerate(
+            zip(collection.outfits, collection.splits, strict=True)
+        )
+        if outfits and split in (None, "all", part)
+    ]
+    if not rows:
+        where = "" if split in (None, "all") else f" of the split {split}"
+        raise InputError(f"{collection.path} has no items with outfits{where}; import some")
+    return rows
+
+
+def questions_of(
+    collection: Collection,
+    rows: Sequence[int],
+    types: Sequence[str | None] | None,
+    *,
+    seed: int,
+    candidates: int = CANDIDATES,
+) -> Questions:
+    """One question of each kind of every outfit among `rows`; items count by their place there.
+
+    Args:
+        collection: with outfits.
+        rows: the items that take part.
+        types: of the items in `rows`; negatives have the type of what they replace.
+        seed: of the draws.
+        candidates: of a blank, the right one included.
+    """
+    members: dict[str, list[int]] = {}
+    outfits = collection.outfits
+    for place, row in enumerate(rows):
+        for name in outfits[row]:
+            members.setdefault(name, []).append(place)
+    return generate_questions(
+        [members[name] for name in sorted(members)],
+        types,
+        generator=generator_of(seed, _SALT),
+        candidates=candidates,
+    )
+
+
+def outfit_report(
+    request: Request,
+    collection: Collection,
+    rows: Sequence[int],
+    types: Sequence[str | None],
+) -> dict[str, Any]:
+    """Measure a request's runs on the outfits of a collection.
+
+    Args:
+        request: runs, seed, ties, rival.
+        collection: with outfits.
+        rows: the items that take part.
+        types: what each of `rows` is.
+
+    Returns:
+        ``fitb``, ``auc``, ``questions``, ``chance`` and the rest of `outfit_figures`; ``items``;
+        ``seen``, items whose very picture a run was trained on; ``control``, the same of what the
+        run should beat: its head under the cosine, frozen features, and these with the mean of
+        each type taken away; ``against``, the paired difference where there is a rival.
+    """
+    if request.context:
+        raise InputError(
+            "--context is for polyvore: here no item has edges that the question does not ask for"
+        )
+    questions = questions_of(collection, rows, types, seed=request.seed)
+    scorers = request.scorers(collection, rows)
+    frozen = scorers[-1]
+    controls = (*scorers[1:], centred_scorer(frozen, types))
+    scores = score_questions(scorers[0], questions)
+    figures = _rounded(outfit_figures(scores, questions, ties=request.ties))
+    figures["items"] = len(rows)
+    hashes = collection.image_hashes
+    trained = frozenset[str]().union(*(model.trained_on for model in request.models))
+    figures["seen"] = sum(hashes[row] in trained for row in rows)
+    if questions.left_out:
+        figures["problems"] = [f"{questions.left_out} outfits gave no question: too few of a type"]
+    figures["control"] = {
+        control.name: {
+            key: value
+            for key, value in _rounded(
+                outfit_figures(score_questions(control, questions), questions, ties=request.ties)
+            ).items()
+            if key in ("fitb", "auc")
+        }
+        for control in controls
+    }
+    rival = request.rival_scorer(collection, rows)
+    if rival is not None:
+        other = score_questions(rival, questions)
+        found = paired_figures(scores, other, questions, ties=request.ties)
+        figures["against"] = {name: _rounded(one) for name, one in found.items()}
+    return figures
+
+
+def centred_scorer(scorer: Scorer, types: Sequence[str | None]) -> Scorer:
+    """The cosine of what is left of the embeddings when each type's mean is taken away.
+
+    Two shoes are alike because they are shoes; what they have beyond that may say whether they go
+    with a dress (FIELDNOTES, PAN 8). The means are those of the items measured: they hold types
+    only, no outfits.
+
+    >>> h = torch.tensor([[1.0, 0.1], [1.0, -0.1], [0.1, 1.0], [-0.1, 1.0]])
+    >>> centred = centred_scorer(cosine_scorer("frozen", h), ["a", "a", "b", "b"])
+    >>> centred.name, centred.h.round(decimals=2)[0].tolist()
+    ('frozen, type-centred', [0.0, 1.0])
+    """
+    names = {name: index for index, name in enumerate(dict.fromkeys(types))}
+    label = torch.tensor([names[name] for name in types], dtype=torch.long)
+    h = scorer.h
+    count = torch.bincount(label, minlength=len(names)).clamp(min=1)
+    means: Tensor = torch.zeros(len(names), h.shape[1]).index_add_(0, label, h) / count[:, None]
+    return cosine_scorer(f"{scorer.name}, type-centred", h - means[label])
+
+
+def _rounded(figures: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: round(value, 4 if "auc" in name else 2) if isinstance(value, float) else value
+        for name, value in figures.items()
+    }
