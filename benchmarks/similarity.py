@@ -67,6 +67,19 @@ def conditional(n: int, d: int, conditions: int, repeats: int) -> dict:
     return {"what": "ConditionalSimilarity.against", "N": n, "M": conditions, "d": d, **result}
 
 
+def listed(n: int, pairs: int, d: int, conditions: int, repeats: int) -> dict:
+    """P listed pairs under M conditions, and the product of their ready-made |differences|."""
+    generator = torch.Generator().manual_seed(0)
+    module = ConditionalSimilarity(d, conditions, generator=generator)
+    h = unit(torch.randn(n, d, generator=generator))
+    r, c = torch.randint(n, (2, pairs), generator=generator)
+    g = (h[r] - h[c]).abs()  # ready-made, which `listed` never has
+    weight = torch.randn(d, 2 * conditions, generator=generator)
+    out = torch.empty(pairs, 2 * conditions)
+    result = compare(lambda: module.listed(h, r, c), lambda: torch.mm(g, weight, out=out), repeats)
+    return {"what": "ConditionalSimilarity.listed", "P": pairs, "M": conditions, "d": d, **result}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=2)
@@ -80,6 +93,8 @@ def main() -> None:
             conditional(20_000, 512, 50, args.repeats),
             conditional(20_000, 512, 206, args.repeats),
             conditional(20_000, 2048, 50, args.repeats),
+            listed(10_000, 20_480, 512, 50, args.repeats),
+            listed(10_000, 20_480, 512, 312, args.repeats),
         ]
     machine = {
         "processor": platform.processor() or platform.machine(),

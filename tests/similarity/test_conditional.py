@@ -229,3 +229,18 @@ def test_input_that_does_not_fit_is_refused_with_its_shape():
         ConditionalSimilarity(2, 2, init="identity")
     with pytest.raises(ValueError, match="positive"):
         ConditionalSimilarity(2, 0)
+
+
+def test_listed_pairs_score_as_the_module_does():
+    module = ConditionalSimilarity(8, 3, generator=torch.Generator().manual_seed(0))
+    h = torch.randn(20, 8, generator=torch.Generator().manual_seed(1))
+    r, c = torch.randint(20, (2, 50), generator=torch.Generator().manual_seed(2))
+    for tile in (7, 1024):
+        assert torch.allclose(
+            module.listed(h, r, c, tile=tile), module(h[r], h[c]).score, atol=1e-6
+        )
+    steered = steer(module(h[r], h[c]), [3.0, 1.0, 0.0]).score
+    assert torch.allclose(module.listed(h, r, c, factors=[3.0, 1.0, 0.0]), steered, atol=1e-6)
+    assert module.listed(h, r[:0], c[:0]).shape == (0,)
+    with pytest.raises(ValueError, match="two lists of P rows"):
+        module.listed(h, r, c[:3])

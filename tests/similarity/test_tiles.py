@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facetwise.similarity import SIMILARITIES, score_matrix, smooth_chamfer
+from facetwise.similarity import SIMILARITIES, score_matrix, score_pairs, smooth_chamfer
 
 
 @pytest.mark.parametrize("name", SIMILARITIES)
@@ -78,3 +78,13 @@ def test_unknown_name_is_refused_with_the_known_ones():
 def test_tile_must_hold_something():
     with pytest.raises(ValueError, match="tile"):
         score_matrix(torch.ones(1, 1, 2), torch.ones(1, 1, 2), tile=0)
+
+
+@pytest.mark.parametrize("name", SIMILARITIES)
+def test_listed_pairs_have_the_scores_of_the_matrix(name):
+    g = torch.Generator().manual_seed(0)
+    x, y = torch.randn(7, 3, 5, generator=g), torch.randn(9, 2, 5, generator=g)
+    r, c = torch.randint(7, (30,), generator=g), torch.randint(9, (30,), generator=g)
+    listed = score_pairs(x, y, r, c, name, tile=8)
+    assert torch.allclose(listed, score_matrix(x, y, name)[r, c], atol=1e-6)
+    assert score_pairs(x, y, r[:0], c[:0], name).shape == (0,)

@@ -12,7 +12,7 @@ from torch import Tensor
 from facetwise.encoders import ImageFeatures
 from facetwise.errors import InputError
 from facetwise.models import Model
-from facetwise.similarity import SetSimilarity, score_matrix
+from facetwise.similarity import SetSimilarity, score_matrix, score_pairs
 
 __all__ = ["Embedded", "Scorer", "cosine_scorer", "ensemble", "image_scorers", "set_scorer"]
 
@@ -27,12 +27,12 @@ class Embedded:
     Attributes:
         h: (N, ...) one row an item.
         against: (Q, ...) and (G, ...) embeddings -> (Q, G) scores.
-        pairwise: (P, ...) and (P, ...) embeddings -> (P,) scores.
+        listed: embeddings (N, ...), numbers (P,) and (P,) -> (P,) scores.
     """
 
     h: Tensor
     against: Callable[[Tensor, Tensor], Tensor]
-    pairwise: Callable[[Tensor, Tensor], Tensor]
+    listed: Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -67,14 +67,7 @@ class Scorer:
 
     def pairs(self, r: Tensor, c: Tensor) -> Tensor:
         """Item numbers (P,) and (P,) -> scores (P,); a tile of pairs is in memory at a time."""
-        if len(r) == 0:
-            return torch.empty(0)
-        return torch.cat(
-            [
-                _mean([part.pairwise(part.h[i], part.h[j]) for part in self.parts])
-                for i, j in zip(r.split(_PAIRS), c.split(_PAIRS), strict=True)
-            ]
-        )
+        return _mean([part.listed(part.h, r, c) for part in self.parts])
 
     def extended(self, members: Tensor) -> Scorer:
         """The same with more items: the mean embeddings of (W, K) members (prototypes).
@@ -96,22 +89,24 @@ def cosine_scorer(name: str, vectors: Tensor) -> Scorer:
     def against(q: Tensor, g: Tensor) -> Tensor:
         return F.normalize(q, dim=-1) @ F.normalize(g, dim=-1).T
 
-    def pairwise(a: Tensor, b: Tensor) -> Tensor:
-        return F.cosine_similarity(a, b, dim=-1)
+    def listed(h: Tensor, r: Tensor, c: Tensor) -> Tensor:
+        h = F.normalize(h, dim=-1)
+        tiles = zip(r.split(_PAIRS), c.split(_PAIRS), strict=True)
+        return torch.cat([(h[i] * h[j]).sum(-1) for i, j in tiles])
 
-    return Scorer(name, (Embedded(F.normalize(vectors.float(), dim=-1), against, pairwise),))
+    return Scorer(name, (Embedded(F.normalize(vectors.float(), dim=-1), against, listed),))
 
 
 def set_scorer(name: str, sets: Tensor, similarity: SetSimilarity) -> Scorer:
     """Embedding sets (N, K, D) under a set similarity."""
 
-    def one(a: Tensor, b: Tensor) -> Tensor:
-        return similarity(a[None], b[None])[0, 0]
-
     def against(q: Tensor, g: Tensor) -> Tensor:
         return score_matrix(q, g, similarity)
 
-    return Scorer(name, (Embedded(sets, against, torch.vmap(one)),))
+    def listed(h: Tensor, r: Tensor, c: Tensor) -> Tensor:
+        return score_pairs(h, h, r, c, similarity)
+
+    return Scorer(name, (Embedded(sets, against, listed),))
 
 
 def ensemble(scorers: Sequence[Scorer], name: str = "") -> Scorer:
@@ -156,7 +151,7 @@ def image_scorers(
         )
     pan = model.pairs
     assert embedding.pairs is not None and pan is not None
-    pairs = Embedded(embedding.pairs, pan.against, lambda a, b: pan(a, b).score)
+    pairs = Embedded(embedding.pairs, pan.against, pan.conditional.listed)
     return (
         Scorer("pairs", (pairs,)),
         cosine_scorer("head, cosine", embedding.pairs),

@@ -1,6 +1,7 @@
 """Embeddings to scores: set similarities, match probability, conditional similarity."""
 
 from facetwise.similarity.attributes import attribute_mask, combine_attributes
+from facetwise.similarity.coarse import CoarseScores, coarse_precision, coarse_score_matrix
 from facetwise.similarity.conditional import ConditionalSimilarity, PairScore, steer
 from facetwise.similarity.probability import match_probability
 from facetwise.similarity.relevance import relevance_entropy, relevance_mass
@@ -13,16 +14,19 @@ from facetwise.similarity.sets import (
     smooth_chamfer,
     unit,
 )
-from facetwise.similarity.tiles import SIMILARITIES, SetSimilarity, score_matrix
+from facetwise.similarity.tiles import SIMILARITIES, SetSimilarity, score_matrix, score_pairs
 
 __all__ = [
     "SIMILARITIES",
+    "CoarseScores",
     "ConditionalSimilarity",
     "PairScore",
     "SetSimilarity",
     "attribute_mask",
     "average",
     "chamfer",
+    "coarse_precision",
+    "coarse_score_matrix",
     "combine_attributes",
     "match_probability",
     "max_pair",
@@ -30,6 +34,7 @@ __all__ = [
     "relevance_entropy",
     "relevance_mass",
     "score_matrix",
+    "score_pairs",
     "slot_cosines",
     "smooth_chamfer",
     "steer",

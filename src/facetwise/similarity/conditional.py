@@ -168,12 +168,9 @@ class ConditionalSimilarity(nn.Module):
             )
         if tile < 1:
             raise ValueError(f"tile must be at least 1, not {tile}")
-        q, n, m = len(query), len(gallery), len(self.b1)
+        q, n = len(query), len(gallery)
         query, gallery = query.to(self.W1.dtype), gallery.to(self.W1.dtype)
-        weight = torch.cat([self.W1, self.W2])
-        bias = torch.cat([self.b1, self.b2]).unsqueeze(1)
-        if factors is not None:
-            bias[m:, 0] += _log_factors(factors, self.b2)
+        weight, bias = self._stacked(factors)
         columns = max(1, min(n, tile))
         rows = max(1, min(q, tile // columns))
         score = torch.empty(q, n, dtype=_wide(self.b1).dtype, device=query.device)
@@ -184,15 +181,62 @@ class ConditionalSimilarity(nn.Module):
                 pairs = len(h1) * h2.shape[1]
                 g = differences[:pairs].view(len(h1), -1, d)
                 torch.sub(h1, h2, out=g).abs_()
-                # (2M, pairs), so that what follows runs along whole rows of pairs; the product is
-                # faster this way round, too.
-                u = _wide(torch.addmm(bias, weight, g.view(pairs, d).T))
-                s, w = u[:m].sigmoid_(), u[m:]
-                w = w.sub_(w.amax(0)).exp_()
-                score[i : i + rows, j : j + columns] = (
-                    s.mul_(w).sum(0).div_(w.sum(0)).view(len(h1), -1)
+                score[i : i + rows, j : j + columns] = _scores(g.view(pairs, d), weight, bias).view(
+                    len(h1), -1
                 )
         return score
+
+    @torch.no_grad()
+    def listed(
+        self,
+        h: Tensor,
+        r: Tensor,
+        c: Tensor,
+        *,
+        factors: Tensor | Sequence[float] | None = None,
+        tile: int = 1024,
+    ) -> Tensor:
+        """Scores (P,) of the listed pairs of rows r (P,) and c (P,) of h (N, d); no gradients.
+
+        As `against`: at most `tile` rows of |differences| are in memory at a time.
+        """
+        d = self.W1.shape[1]
+        if h.dim() != 2 or h.shape[1] != d or r.dim() != 1 or r.shape != c.shape:
+            raise ValueError(
+                f"expected features (N, {d}) and two lists of P rows, "
+                f"not {tuple(h.shape)}, {tuple(r.shape)} and {tuple(c.shape)}"
+            )
+        h = h.to(self.W1.dtype)
+        weight, bias = self._stacked(factors)
+        score = torch.empty(len(r), dtype=_wide(self.b1).dtype, device=h.device)
+        pairs = torch.stack([r, c], dim=1)
+        signs = h.new_tensor([1.0, -1.0]).repeat(min(tile, len(r)), 1)
+        for start in range(0, len(r), tile):
+            part = pairs[start : start + tile]
+            # A weighted bag of two rows is their difference, without a copy of either row.
+            g = F.embedding_bag(part, h, mode="sum", per_sample_weights=signs[: len(part)])
+            score[start : start + tile] = _scores(g.abs_(), weight, bias)
+        return score
+
+    def _stacked(self, factors: Tensor | Sequence[float] | None) -> tuple[Tensor, Tensor]:
+        """W1 over W2 (2M, d) and b1 over b2 (2M, 1), steered."""
+        m = len(self.b1)
+        weight = torch.cat([self.W1, self.W2])
+        bias = torch.cat([self.b1, self.b2]).unsqueeze(1)
+        if factors is not None:
+            bias[m:, 0] += _log_factors(factors, self.b2)
+        return weight, bias
+
+
+def _scores(g: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """|differences| (P, d) -> p (P,), with one product for conditions and relevance."""
+    m = len(bias) // 2
+    # (2M, P), so that what follows runs along whole rows of pairs; the product is faster this way
+    # round, too.
+    u = _wide(torch.addmm(bias, weight, g.T))
+    s, w = u[:m].sigmoid_(), u[m:]
+    w = w.sub_(w.amax(0)).exp_()
+    return s.mul_(w).sum(0).div_(w.sum(0))
 
 
 def steer(pairs: PairScore, factors: Tensor | Sequence[float]) -> PairScore:

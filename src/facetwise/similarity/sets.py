@@ -19,6 +19,7 @@ __all__ = [
     "chamfer",
     "check_sets",
     "max_pair",
+    "mean_log_sums",
     "mean_vectors",
     "slot_cosines",
     "smooth_chamfer",
@@ -128,7 +129,7 @@ def smooth_chamfer(
         of_y = _hide(c, x_mask, 0).logsumexp(0)  # (N, L, M)
         total = _mean_slots(of_x, x_mask, 0) + _mean_slots(of_y, y_mask, 1)
     else:
-        total = _mean_log_sums(c.exp_(), alpha, x_mask, y_mask)
+        total = mean_log_sums(c.exp_(), alpha, x_mask, y_mask)
     return total / (2 * alpha)
 
 
@@ -211,7 +212,7 @@ def _mean_vector(x: Tensor, mask: Tensor | None, normalized: bool) -> Tensor:
     return x.sum(1) / count
 
 
-def _mean_log_sums(e: Tensor, alpha: float, x_mask: Tensor | None, y_mask: Tensor | None) -> Tensor:
+def mean_log_sums(e: Tensor, alpha: float, x_mask: Tensor | None, y_mask: Tensor | None) -> Tensor:
     """`_mean_slots` of the two log-sums of e = exp(alpha c), with one logarithm for several slots.
 
     The logs of the sums are summed as the log of their product: exponentials and logarithms, not

@@ -11,7 +11,7 @@ from torch import Tensor
 from facetwise.similarity.probability import match_probability
 from facetwise.similarity.sets import average, chamfer, max_pair, smooth_chamfer, unit
 
-__all__ = ["SIMILARITIES", "SetSimilarity", "score_matrix"]
+__all__ = ["SIMILARITIES", "SetSimilarity", "score_matrix", "score_pairs"]
 
 
 class SetSimilarity(Protocol):
@@ -94,6 +94,47 @@ def score_matrix(
                 y_mask=None if y_mask is None else y_mask[j : j + tile],
                 normalized=True,
             )
+    return out
+
+
+@torch.no_grad()
+def score_pairs(
+    x: Tensor,
+    y: Tensor,
+    r: Tensor,
+    c: Tensor,
+    similarity: str | SetSimilarity = "smooth_chamfer",
+    *,
+    tile: int = 2048,
+) -> Tensor:
+    """Scores of listed pairs of sets only.
+
+    Args:
+        x: (N, K, D) sets.
+        y: (M, L, D) sets.
+        r: (P,) numbers of sets of x.
+        c: (P,) numbers of sets of y.
+        similarity: as in `score_matrix`.
+        tile: how many pairs are gathered at a time.
+
+    Returns:
+        (P,) scores. Pairs of equal sets have equal scores to the last bit, wherever they stand.
+
+    >>> x = torch.eye(4).unsqueeze(1)
+    >>> score_pairs(x, x, torch.tensor([0, 1]), torch.tensor([0, 2]))
+    tensor([1., 0.])
+    """
+    score = _named(similarity) if isinstance(similarity, str) else similarity
+
+    def one(a: Tensor, b: Tensor) -> Tensor:
+        return score(a[None], b[None])[0, 0]
+
+    many = torch.vmap(one)
+    dtype = torch.promote_types(torch.promote_types(x.dtype, y.dtype), torch.float32)
+    out = torch.empty(len(r), dtype=dtype, device=x.device)
+    for start in range(0, len(r), tile):
+        part = slice(start, start + tile)
+        out[part] = many(x[r[part]], y[c[part]])
     return out
 
 
