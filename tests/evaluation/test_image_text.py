@@ -57,12 +57,12 @@ def test_identical_sets_find_each_other_and_so_do_their_means() -> None:
     assert found.control == pytest.approx(600)
 
 
-def test_single_vectors_have_no_control() -> None:
-    _, edges = matches([["a"], ["b"]])
-    x = unit_sets(2, 1, 4, 4)
-    figures = image_text(x, x, edges, average).to_dict()
-    assert "control" not in figures
-    assert "variance" not in figures
+def test_single_vectors_are_their_own_control_and_do_not_vary() -> None:
+    _, edges = matches([[str(row)] for row in range(30)])
+    x, y = unit_sets(30, 1, 4, 4), unit_sets(30, 1, 4, 5)
+    figures = image_text(x, y, edges, average).to_dict()
+    assert figures["control"] == {"mean_vector_rsum": figures["rsum"]}
+    assert figures["variance"] == {"image": 0.0, "text": 0.0}
 
 
 def test_queries_without_a_right_answer_do_not_count() -> None:

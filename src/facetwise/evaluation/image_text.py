@@ -1,45 +1,73 @@
-"""Image-text retrieval on a collection's own texts, both ways, with the mean-vector control.
+"""Image-text retrieval, both ways from one score matrix, with the mean-vector control beside it.
 
-A picture's texts are right for it, and for every other picture that has the very same text: many
-positives, ties against the model (METHODS section 5).
+A picture's texts are right for it, and in an own collection for every other picture that has the
+very same text: many positives, ties against the model (METHODS sections 2.8 and 5).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from facetwise.metrics import circular_variance, ranks
+from facetwise.data.sampling import generator_of
+from facetwise.evaluation.answers import Answers, Matrix
+from facetwise.evaluation.both_ways import BothWays, Recalls, recalls
+from facetwise.metrics import Ties, circular_variance
+from facetwise.metrics.bootstrap import bootstrap_difference, bootstrap_mean
+from facetwise.metrics.positives import Positives
 from facetwise.similarity import mean_vectors
 
-__all__ = ["ImageText", "Recalls", "image_text", "matches", "recalls"]
+__all__ = [
+    "Encoded",
+    "ImageText",
+    "Recalls",
+    "Scored",
+    "difference",
+    "image_text",
+    "matches",
+    "measured",
+    "recalls",
+    "scored",
+    "summarised",
+]
 
-KS: Final = (1, 5, 10)
 _TILE = 512
+_SALT = -21
 
 
 @dataclass(frozen=True)
-class Recalls:
-    """Percent of queries with a right answer among the first 1, 5, 10; median rank of the first."""
+class Encoded:
+    """Images and texts under one run.
 
-    r1: float
-    r5: float
-    r10: float
-    medr: float
-    queries: int
+    Attributes:
+        x: (B, K, D) image sets.
+        y: (C, L, D) text sets.
+        similarity: (N, K, D) and (M, L, D) -> (N, M).
+    """
 
-    def to_dict(self) -> dict[str, float]:
-        """With the field's names."""
-        return {
-            "R@1": round(self.r1, 2),
-            "R@5": round(self.r5, 2),
-            "R@10": round(self.r10, 2),
-            "medr": self.medr,
-        }
+    x: Tensor
+    y: Tensor
+    similarity: Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What is ranked, and what is reported beside it.
+
+    Attributes:
+        answers: the scores, or somebody's rankings.
+        control: the scores of the sets' mean vectors; None where there are no sets to see.
+        variance: mean circular variance of the image and of the text sets (METHODS 2.8).
+    """
+
+    answers: Answers
+    control: Answers | None = None
+    variance: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -48,23 +76,33 @@ class ImageText:
 
     Attributes:
         images, texts: how many.
-        i2t, t2i: recalls.
+        i2t, t2i: recalls; of folds the means over them.
+        rsum_se: standard error of RSUM, by a bootstrap over images with their texts; None of one
+            image alone.
+        ties: how many queries' first rank hangs on the rule for ties: many, where a model has
+            collapsed or scores are rounded.
         control: RSUM of the normalised mean vector of each set: a set model that does no better
             has learned a single vector (FIELDNOTES, DivE 2).
-        variance: mean circular variance of the sets (METHODS 2.8).
+        variance: mean circular variance of the sets (METHODS 2.8); 0 for single vectors.
+        folds: RSUM of each fold; empty where there is one.
+        found: the places that all this follows from, to compare two runs by.
     """
 
     images: int
     texts: int
     i2t: Recalls
     t2i: Recalls
-    control: float | None = None
-    variance: tuple[float, float] | None = None
+    rsum_se: float | None
+    ties: int
+    control: float | None
+    variance: tuple[float, float] | None
+    folds: tuple[float, ...]
+    found: BothWays = field(repr=False, compare=False)
 
     @property
     def rsum(self) -> float:
         """Sum of the six recalls in percent, at most 600."""
-        return sum((r.r1 + r.r5 + r.r10) for r in (self.i2t, self.t2i))
+        return self.i2t.total + self.t2i.total
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -74,12 +112,16 @@ class ImageText:
             "i2t": self.i2t.to_dict(),
             "t2i": self.t2i.to_dict(),
             "rsum": round(self.rsum, 2),
+            "rsum_se": None if self.rsum_se is None else round(self.rsum_se, 2),
+            "ties": self.ties,
         }
-        if self.control is not None:
-            out["control"] = {"mean_vector_rsum": round(self.control, 2)}
+        if self.folds:
+            out["folds"] = [round(one, 2) for one in self.folds]
         if self.variance is not None:
             names = ("image", "text")
             out["variance"] = {n: round(v, 5) for n, v in zip(names, self.variance, strict=True)}
+        if self.control is not None:
+            out["control"] = {"mean_vector_rsum": round(self.control, 2)}
         return out
 
 
@@ -102,53 +144,135 @@ def image_text(
     y: Tensor,
     edges: Tensor,
     similarity: Callable[[Tensor, Tensor], Tensor],
+    *,
+    ties: Ties = "pessimistic",
+    seed: int = 0,
 ) -> ImageText:
-    """Rank texts for images and images for texts, a tile of queries at a time.
+    """Measure one run: rank texts for images and images for texts.
 
     Args:
         x: (B, K, D) image sets.
         y: (C, L, D) text sets.
         edges: (E, 2) which goes with which.
-        similarity: (N, K, D) and (M, L, D) -> (N, M); symmetric.
+        similarity: (N, K, D) and (M, L, D) -> (N, M).
+        ties: who stands first among equals.
+        seed: of the bootstrap.
     """
-    control = None
-    if x.shape[1] > 1:
-        both = _both_ways(mean_vectors(x), mean_vectors(y), edges, _cosine)
-        control = sum(r.r1 + r.r5 + r.r10 for r in both)
-    i2t, t2i = _both_ways(x, y, edges, similarity)
-    variance = (circular_variance(x).mean().item(), circular_variance(y).mean().item())
-    return ImageText(len(x), len(y), i2t, t2i, control, variance if x.shape[1] > 1 else None)
+    positives = Positives.of(edges, len(x))
+    return measured(scored([Encoded(x, y, similarity)]), positives, ties=ties, seed=seed)
 
 
-def recalls(rank: Tensor) -> Recalls:
-    """(Q,) ranks from 1, NaN for queries without a right answer, which do not count."""
-    known = rank[~rank.isnan()]
-    if len(known) == 0:
-        return Recalls(0.0, 0.0, 0.0, 0.0, 0)
-    at = [100 * (known <= k).double().mean().item() for k in KS]
-    return Recalls(at[0], at[1], at[2], known.quantile(0.5).item(), len(known))
+def scored(runs: Sequence[Encoded]) -> Scored:
+    """One run's score matrix, or the mean of several runs' (METHODS T-39), with the control.
+
+    The control and the variance of an ensemble are its members' means as well. Two (B, C) float32
+    matrices are made: 1 GB for COCO 5K.
+
+    Raises:
+        ValueError: the runs do not have the same images and texts.
+    """
+    sizes = {(len(run.x), len(run.y)) for run in runs}
+    if len(sizes) != 1:
+        raise ValueError(f"runs of an ensemble must encode the same images and texts, not {sizes}")
+    means = [Encoded(mean_vectors(run.x), mean_vectors(run.y), _cosine) for run in runs]
+    variances = [[circular_variance(sets).mean().item() for sets in (run.x, run.y)] for run in runs]
+    image, text = (fmean(column) for column in zip(*variances, strict=True))
+    return Scored(Matrix(_mean_scores(runs)), Matrix(_mean_scores(means)), (image, text))
 
 
-def _both_ways(
-    x: Tensor, y: Tensor, edges: Tensor, similarity: Callable[[Tensor, Tensor], Tensor]
-) -> tuple[Recalls, Recalls]:
-    return _ranked(x, y, edges, similarity), _ranked(y, x, edges.flip(1), similarity)
+def measured(
+    what: Scored, positives: Positives, *, ties: Ties = "pessimistic", seed: int = 0
+) -> ImageText:
+    """Figures of all images against all texts.
+
+    Args:
+        what: of B images and C texts.
+        positives: B queries, the texts that are right for each image.
+        ties: who stands first among equals.
+        seed: of the bootstrap.
+
+    >>> owner = torch.arange(3).repeat_interleave(2)
+    >>> scores = torch.eye(3).repeat_interleave(2, dim=1)
+    >>> measured(Scored(Matrix(scores)), Positives.of_owner(owner, 3)).rsum
+    600.0
+    """
+    control = None if what.control is None else [BothWays.of(what.control, positives, ties)]
+    return summarised(
+        [BothWays.of(what.answers, positives, ties)], control, what.variance, seed=seed
+    )
 
 
-def _ranked(
-    queries: Tensor,
-    gallery: Tensor,
-    edges: Tensor,
-    similarity: Callable[[Tensor, Tensor], Tensor],
-) -> Recalls:
-    found: list[Tensor] = []
-    for start in range(0, len(queries), _TILE):
-        tile = queries[start : start + _TILE]
-        relevant = torch.zeros(len(tile), len(gallery), dtype=torch.bool)
-        here = edges[(edges[:, 0] >= start) & (edges[:, 0] < start + len(tile))]
-        relevant[here[:, 0] - start, here[:, 1]] = True
-        found.append(ranks(similarity(tile, gallery), relevant))
-    return recalls(torch.cat(found))
+def summarised(
+    parts: Sequence[BothWays],
+    control: Sequence[BothWays] | None = None,
+    variance: tuple[float, float] | None = None,
+    *,
+    seed: int = 0,
+) -> ImageText:
+    """Figures of one ranking, or means over folds."""
+    whole = BothWays.joined(parts)
+    ways = [(part.i2t, part.t2i) for part in parts]
+    return ImageText(
+        images=len(whole.images),
+        texts=len(whole.texts),
+        i2t=_mean_recalls([i2t for i2t, _ in ways]),
+        t2i=_mean_recalls([t2i for _, t2i in ways]),
+        rsum_se=_rsum_se(whole, seed),
+        ties=whole.tied,
+        control=None if control is None else fmean(p.i2t.total + p.t2i.total for p in control),
+        variance=variance,
+        folds=tuple(a.total + b.total for a, b in ways) if len(ways) > 1 else (),
+        found=whole,
+    )
+
+
+def difference(a: ImageText, b: ImageText, *, seed: int = 0) -> dict[str, Any]:
+    """RSUM of `a` minus that of `b` on the same queries, with its 95% interval, for JSON.
+
+    Resampled are images, each with its texts and under both runs: much narrower than the runs' own
+    intervals.
+
+    Raises:
+        ValueError: they were not measured on the same images and texts.
+    """
+    if (a.images, a.texts) != (b.images, b.texts):
+        raise ValueError("a paired difference needs the same images and texts")
+    (own, weights), (rival, _) = a.found.terms, b.found.terms
+    found = bootstrap_difference(own, rival, weights, generator=generator_of(seed, _SALT))
+    return {
+        "rival_rsum": round(b.rsum, 2),
+        "rsum": round(found.value, 2),
+        "ci95": [round(found.low, 2), round(found.high, 2)],
+    }
+
+
+def _rsum_se(found: BothWays, seed: int) -> float | None:
+    sums, weights = found.terms
+    if len(sums) < 2 or bool((weights.sum(0) == 0).any()):
+        return None
+    return bootstrap_mean(sums, weights, generator=generator_of(seed, _SALT)).se
+
+
+def _mean_scores(runs: Sequence[Encoded]) -> Tensor:
+    """(B, C) the mean of the runs' scores, a tile of images at a time."""
+    total = torch.zeros(len(runs[0].x), len(runs[0].y))
+    for run in runs:
+        for start in range(0, len(total), _TILE):
+            tile = run.similarity(run.x[start : start + _TILE], run.y)
+            total[start : start + _TILE] += tile if len(runs) == 1 else tile / len(runs)
+    return total
+
+
+def _mean_recalls(folds: Sequence[Recalls]) -> Recalls:
+    if len(folds) == 1:
+        return folds[0]
+    return Recalls(
+        fmean(fold.r1 for fold in folds),
+        fmean(fold.r5 for fold in folds),
+        fmean(fold.r10 for fold in folds),
+        fmean(fold.medr for fold in folds),
+        sum(fold.queries for fold in folds),
+    )
 
 
 def _cosine(x: Tensor, y: Tensor) -> Tensor:
