@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from tyro.conf import Positional, arg
 
+from ..errors import InputError
+from .getting import ReadBenchmark, collection_of_benchmark
 from .options import Flag, JsonFlag, Names, print_json, say
 
 if TYPE_CHECKING:
@@ -26,11 +29,13 @@ class Import:
 
     Tables are csv, parquet or jsonl, in UTF-8. The columns for id, image, texts, attributes and
     group are guessed from their names and contents; what you give wins. Without a table, a
-    picture's subfolder is its group. A bad row is left out and listed, unless --strict.
+    picture's subfolder is its group. A bad row is left out and listed, unless --strict. A published
+    data set comes in its own layout: --benchmark names it, --split the parts to take.
 
     Example:
         facetwise data import shop/ --out shop.collection
         facetwise data import shop/ --table styles.csv --group articleType,baseColour
+        facetwise data import Flickr8k --benchmark flickr8k --split train,dev
     """
 
     interrupted: ClassVar[str] = "nothing was written, an older collection is untouched"
@@ -67,7 +72,15 @@ class Import:
         None
     )
     outfit: Annotated[Column, arg(help="Column of the outfits that an item belongs to.")] = None
-    split: Annotated[Column, arg(help="Column of train, val and test.")] = None
+    split: Annotated[
+        Column,
+        arg(help="Column of train, val and test; of a benchmark its parts (default: train)."),
+    ] = None
+    benchmark: Annotated[
+        ReadBenchmark | None,
+        arg(help="DIR is this data set, as published.", help_behavior_hint=""),
+    ] = None
+    allow_partial: Annotated[Flag, arg(help="Take a benchmark that is not all there.")] = False
     name: Annotated[
         str | None,
         arg(metavar="NAME", help="For titles.", help_behavior_hint="(default: the folder's)"),
@@ -80,24 +93,7 @@ class Import:
 
     def run(self) -> int:
         """Import, and say what was understood and left out."""
-        from ..data import Collection
-
-        is_table = self.folder.is_file() and self.table is None
-        collection = Collection.from_folder(
-            self.folder.parent if is_table else self.folder,
-            table=self.folder.absolute() if is_table else self.table,
-            out=self.out,
-            id=self.id,
-            image=self.image,
-            texts=self.texts,
-            attributes=self.attributes,
-            group=self.group,
-            outfit=self.outfit,
-            split=self.split,
-            name=self.name,
-            strict=self.strict,
-            overwrite=self.overwrite,
-        )
+        collection = self._own() if self.benchmark is None else self._published(self.benchmark)
         if self.json:
             print_json(
                 {
@@ -112,6 +108,44 @@ class Import:
         else:
             _say_what_came(collection)
         return 0
+
+    def _own(self) -> Collection:
+        from ..data import Collection
+
+        is_table = self.folder.is_file() and self.table is None
+        return Collection.from_folder(
+            self.folder.parent if is_table else self.folder,
+            table=self.folder.absolute() if is_table else self.table,
+            out=self.out,
+            id=self.id,
+            image=self.image,
+            texts=self.texts,
+            attributes=self.attributes,
+            group=self.group,
+            outfit=self.outfit,
+            split=self.split,
+            name=self.name,
+            strict=self.strict,
+            overwrite=self.overwrite,
+        )
+
+    def _published(self, benchmark: ReadBenchmark) -> Collection:
+        columns = ("table", "id", "image", "texts", "attributes", "group", "outfit")
+        given = [f"--{name}" for name in columns if getattr(self, name) is not None]
+        if given:
+            raise InputError(f"--benchmark {benchmark} knows its own files; leave {given[0]} out")
+        splits = [part.strip() for part in (self.split or "train").split(",") if part.strip()]
+        folder = Path(os.path.abspath(self.folder))
+        return collection_of_benchmark(
+            benchmark,
+            self.folder,
+            splits=splits,
+            out=self.out or folder.parent / f"{folder.name}-{'-'.join(splits)}.collection",
+            title=self.name,
+            allow_partial=self.allow_partial,
+            strict=self.strict,
+            overwrite=self.overwrite,
+        )
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ __all__ = ["COMMANDS", "Command", "main", "parse"]
 # asked for is imported.
 COMMANDS = {
     "demo": "demo.Demo",
+    "data get": "getting.Get",
     "data import": "data.Import",
     "data inspect": "data.Inspect",
     "fit": "fit.Fit",
