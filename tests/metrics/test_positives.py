@@ -1,3 +1,4 @@
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -62,3 +63,89 @@ def test_a_transposed_view_gives_the_same_as_its_copy():
     assert torch.equal(up.items, owner)
     assert torch.equal(positive_ranks(scores.T, up), positive_ranks(scores.T.contiguous(), up))
     assert torch.equal(positive_ranks(scores.T, up), ranks(scores.T, owner))
+
+
+def test_positives_without_a_score_are_never_found_and_others_stay_where_they_are():
+    scores = torch.tensor([[0.1, 0.9], [0.5, 0.2]])
+    inside = Positives.of(torch.tensor([[0, 0], [1, 0]]), 2)
+    more = Positives.of(torch.tensor([[0, 0], [0, 2], [1, 0], [1, 3]]), 2)
+    assert positive_ranks(scores, inside, items=4).tolist() == [2, 1]
+    assert positive_ranks(scores, more, items=4).tolist() == [2, torch.inf, 1, torch.inf]
+    with pytest.raises(ValueError, match=r"positives must be in 0 \.\.\. 1, not 3"):
+        positive_ranks(scores, more)
+    with pytest.raises(ValueError, match=r"positives must be in 0 \.\.\. 2, not 3"):
+        positive_ranks(scores, more, items=3)
+
+
+def test_figures_of_ties_of_positives_among_themselves():
+    scores, positives = torch.zeros(1, 5), Positives.of(torch.tensor([[0, 1], [0, 3]]), 1)
+    assert positive_ranks(scores, positives).tolist() == [4, 5]
+    assert positive_ranks(scores, positives, ties="optimistic").tolist() == [1, 2]
+    assert first_places(scores, positives).ranks("mean").tolist() == [2]  # 1 + 3 / (2 + 1)
+
+
+def test_many_positives_of_few_queries_and_tiles_that_end_anywhere(monkeypatch):
+    generator = torch.Generator().manual_seed(3)
+    scores = torch.randint(0, 9, (11, 30), generator=generator).float()
+    edges = torch.nonzero(torch.rand(11, 30, generator=generator) < 0.3)
+    edges = torch.cat(
+        [edges[edges[:, 0] != 4], torch.stack([torch.full((30,), 7), torch.arange(30)], 1)]
+    )
+    positives = Positives.of(edges, 11)
+    whole = positive_ranks(scores, positives), first_places(scores, positives).ranks()
+    assert whole[0].tolist() == slow_ranks(scores, positives, "pessimistic")
+    monkeypatch.setattr("facetwise.metrics.positives._TILE", 90)
+    assert torch.equal(positive_ranks(scores, positives), whole[0])
+    tiled = first_places(scores, positives).ranks()
+    torch.testing.assert_close(tiled, whole[1], equal_nan=True)
+    assert tiled.isnan().nonzero().tolist() == [[4]]
+
+
+def test_blocks_are_what_their_own_edges_say():
+    edges = torch.tensor([[0, 1], [1, 4], [1, 2], [2, 3], [3, 0]])
+    whole = Positives.of(edges, 4)
+    block = whole.block(range(1, 3), range(2, 5))
+    assert (block.queries.tolist(), block.items.tolist()) == ([0, 0, 1], [0, 2, 1])
+    assert block.starts.tolist() == [0, 2, 3]
+    assert whole.block(range(1, 3)).items.tolist() == [2, 4, 3]
+    assert len(whole.block(range(2, 2)).items) == 0
+    with pytest.raises(ValueError, match="consecutive"):
+        whole.block(range(0, 4, 2))
+
+
+def test_no_positive_at_all_is_no_rank():
+    none = Positives.of(torch.empty(0, 2, dtype=torch.long), 3)
+    assert positive_ranks(torch.zeros(3, 2), none).shape == (0,)
+    assert first_places(torch.zeros(3, 2), none).ranks().isnan().all()
+    assert not first_places(torch.zeros(3, 2), none).tied.any()
+
+
+@pytest.mark.parametrize(
+    ("edges", "queries", "said"),
+    [
+        (torch.tensor([[0, 1]]).float(), 1, "int64"),
+        (torch.tensor([0, 1]), 1, "int64"),
+        (torch.tensor([[2, 0]]), 2, "queries 0 ... 1"),
+        (torch.tensor([[0, -1]]), 2, "items from -1"),
+    ],
+)
+def test_edges_that_are_none_are_refused(edges, queries, said):
+    with pytest.raises(ValueError, match=said.replace(".", r"\.")):
+        Positives.of(edges, queries)
+
+
+def test_scores_that_have_no_rank_are_refused():
+    positives = Positives.of(torch.tensor([[0, 0]]), 1)
+    for scores, said in (
+        (torch.tensor([[torch.nan, 1.0]]), "NaN"),
+        (torch.zeros(2, 2), "must be"),
+        (torch.zeros(1, 0), "empty"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            positive_ranks(scores, positives)
+        with pytest.raises(ValueError, match=said):
+            first_places(scores, positives)
+    with pytest.raises(ValueError, match="mean"):
+        positive_ranks(torch.zeros(1, 2), positives, ties="mean")
+    with pytest.raises(ValueError, match="ties must be one of"):
+        positive_ranks(torch.zeros(1, 2), positives, ties="best")
