@@ -12,7 +12,7 @@ from facetwise.data import Collection
 from facetwise.data.benchmarks.outfit_questions import Questions, generate_questions
 from facetwise.data.sampling import generator_of
 from facetwise.errors import InputError
-from facetwise.evaluation.outfits import outfit_figures, paired_figures, score_questions
+from facetwise.evaluation.outfit_scores import outfit_figures, paired_figures, score_questions
 from facetwise.evaluation.request import Request
 from facetwise.evaluation.scorers import Scorer, cosine_scorer
 
@@ -75,7 +75,8 @@ def outfit_report(
     request: Request,
     collection: Collection,
     rows: Sequence[int],
-    types: Sequence[str | None],
+    types: Sequence[str | None] | None,
+    questions: Questions | None = None,
 ) -> dict[str, Any]:
     """Measure a request's runs on the outfits of a collection.
 
@@ -83,7 +84,8 @@ def outfit_report(
         request: runs, seed, ties, rival.
         collection: with outfits.
         rows: the items that take part.
-        types: what each of `rows` is.
+        types: what each of `rows` is; None where that is not known.
+        questions: over places in `rows`; made by `questions_of` if not given.
 
     Returns:
         ``fitb``, ``auc``, ``questions``, ``chance`` and the rest of `outfit_figures`; ``items``;
@@ -95,10 +97,12 @@ def outfit_report(
         raise InputError(
             "--context is for polyvore: here no item has edges that the question does not ask for"
         )
-    questions = questions_of(collection, rows, types, seed=request.seed)
+    if questions is None:
+        questions = questions_of(collection, rows, types, seed=request.seed)
     scorers = request.scorers(collection, rows)
-    frozen = scorers[-1]
-    controls = (*scorers[1:], centred_scorer(frozen, types))
+    controls = scorers[1:]
+    if types is not None:
+        controls = (*controls, centred_scorer(scorers[-1], types))
     scores = score_questions(scorers[0], questions)
     figures = _rounded(outfit_figures(scores, questions, ties=request.ties))
     figures["items"] = len(rows)

@@ -9,12 +9,11 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 import torch
-from torch import Tensor
 
+from facetwise.data.benchmarks.outfit_sets import Blanks, Compatibility, ItemSets, Questions
 from facetwise.errors import InputError
 
 __all__ = ["Blanks", "Compatibility", "ItemSets", "Mode", "Questions", "generate_questions"]
@@ -22,117 +21,6 @@ __all__ = ["Blanks", "Compatibility", "ItemSets", "Mode", "Questions", "generate
 Mode: TypeAlias = Literal["single", "released-like"]
 _TRIES: Final = 20
 """Draws after which a negative is given up: nearly every one would be a true outfit."""
-
-
-@dataclass(frozen=True)
-class ItemSets:
-    """S sets of item numbers, one after the other.
-
-    Attributes:
-        items: (T,) the numbers of all sets' items.
-        sizes: (S,) how many of them belong to each set.
-
-    >>> sets = ItemSets.of([[0, 1, 2], [4, 3]])
-    >>> len(sets), sets.owner.tolist(), sets.tolist()
-    (2, [0, 0, 0, 1, 1], [[0, 1, 2], [4, 3]])
-    """
-
-    items: Tensor
-    sizes: Tensor
-
-    @classmethod
-    def of(cls, sets: Iterable[Sequence[int]]) -> ItemSets:
-        """From lists of numbers."""
-        sets = list(sets)
-        return cls(
-            torch.tensor([item for one in sets for item in one], dtype=torch.long),
-            torch.tensor([len(one) for one in sets], dtype=torch.long),
-        )
-
-    def __len__(self) -> int:
-        return len(self.sizes)
-
-    @property
-    def owner(self) -> Tensor:
-        """(T,) the set of each item."""
-        return torch.repeat_interleave(torch.arange(len(self.sizes)), self.sizes)
-
-    def tolist(self) -> list[list[int]]:
-        """As lists of numbers."""
-        return [part.tolist() for part in self.items.split(self.sizes.tolist())]
-
-    def select(self, keep: Tensor) -> ItemSets:
-        """The sets where `keep` (S,) is true."""
-        return ItemSets(self.items[keep[self.owner]], self.sizes[keep])
-
-
-@dataclass(frozen=True)
-class Blanks:
-    """Q fill-in-the-blank questions.
-
-    Attributes:
-        given: the items of each outfit that are shown.
-        candidates: (Q, C) item numbers to choose from; -1 pads a question that has fewer.
-        answers: (Q,) the place of the right one among the candidates.
-        position: (Q,) where the blank is in the outfit, counted from 1; 0 where it is not known.
-    """
-
-    given: ItemSets
-    candidates: Tensor
-    answers: Tensor
-    position: Tensor
-
-    def __len__(self) -> int:
-        return len(self.candidates)
-
-    @property
-    def chance(self) -> float:
-        """What guessing gets: the mean of 1 / number of candidates; NaN without questions."""
-        return (1 / (self.candidates >= 0).sum(1).double()).mean().item()
-
-    def select(self, keep: Tensor) -> Blanks:
-        """The questions where `keep` (Q,) is true."""
-        return Blanks(
-            self.given.select(keep), self.candidates[keep], self.answers[keep], self.position[keep]
-        )
-
-
-@dataclass(frozen=True)
-class Compatibility:
-    """S sets of items, true outfits and false ones.
-
-    Attributes:
-        outfits: the sets.
-        labels: (S,) bool, true for a real outfit.
-        unit: (S,) sets with one number belong together, such as a negative and the outfit that it
-            was made of: they are drawn together when an interval is estimated.
-    """
-
-    outfits: ItemSets
-    labels: Tensor
-    unit: Tensor
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def select(self, keep: Tensor) -> Compatibility:
-        """The sets where `keep` (S,) is true."""
-        return Compatibility(self.outfits.select(keep), self.labels[keep], self.unit[keep])
-
-
-@dataclass(frozen=True)
-class Questions:
-    """What is asked about outfits, over the numbers of one list of items.
-
-    Attributes:
-        blanks: fill in the blank.
-        compatibility: outfits to tell from false ones.
-        left_out: outfits that no question could be made of.
-    """
-
-    blanks: Blanks
-    compatibility: Compatibility
-    left_out: int = 0
 
 
 def generate_questions(
