@@ -106,11 +106,6 @@ class Judged:
         pairs = torch.tensor([pair[:2] for pair in known], dtype=torch.long).reshape(-1, 2)
         return pairs, torch.tensor([score for *_, score in known], dtype=torch.float64)
 
-    @property
-    def right_scores(self) -> tuple[bool, ...]:
-        """(P,) whether the pair counts as right: `THRESHOLDS`."""
-        return tuple(score >= THRESHOLDS[self.kind] for score in self.scores)
-
 
 def read(folder: Path, kind: Kind, split: str = "test", *, allow_partial: bool = False) -> Judged:
     """Read ``KIND_SPLIT.csv``.
