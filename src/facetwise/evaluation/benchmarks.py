@@ -31,16 +31,16 @@ class Benchmark(NamedTuple):
 BENCHMARKS: Final[Mapping[str, Benchmark]] = MappingProxyType(
     {
         "flickr8k": Benchmark(
-            "captioned.flickr8k", ("test", "dev", "train"), "1,000 photos, 5 captions each"
+            "captioned.flickr8k_1k", ("test", "dev", "train"), "1,000 photos, 5 captions each"
         ),
         "flickr8k-judgements": Benchmark(
             "captioned.flickr8k_judgements", ("test",), "rank correlation with experts and crowd"
         ),
-        "flickr30k": Benchmark("captioned.flickr30k", ("test", "val", "train"), "1,000 photos"),
+        "flickr30k": Benchmark("captioned.flickr30k_1k", ("test", "val", "train"), "1,000 photos"),
         "coco-1k": Benchmark("captioned.coco_1k", ("test", "val"), "five folds of 1,000 photos"),
         "coco-5k": Benchmark("captioned.coco_5k", ("test", "val"), "5,000 photos"),
-        "eccv": Benchmark("captioned.eccv", ("test",), "ECCV Caption: many positives, COCO photos"),
-        "cxc": Benchmark("captioned.cxc", ("test", "val"), "Crisscrossed Captions: four ways"),
+        "eccv": Benchmark("captioned.eccv_captions", ("test",), "ECCV Caption: many positives, COCO photos"),
+        "cxc": Benchmark("captioned.crisscrossed_captions", ("test", "val"), "Crisscrossed Captions: four ways"),
         "cub-fewshot": Benchmark("cub.few_shot", ("val", "novel", "base"), "birds, N-way K-shot"),
         "cub-retrieval": Benchmark(
             "cub.retrieval_run", ("test", "train", "val", "novel", "base"), "birds, R@k, NMI"

@@ -38,6 +38,9 @@ __all__ = ["Model", "SetModel"]
 _BATCH = 256
 """Features that go through the heads at once."""
 
+_TEXTS = 4096
+"""Texts whose kept features are read at once, 100 MB of them."""
+
 _PICTURES = 64
 """Pictures that go through the encoder at once: its first layers are large."""
 
@@ -222,18 +225,22 @@ class Model:
         sets: list[Tensor] = []
         attention: list[Tensor] = []
         tokens: list[list[str]] = []
-        for start in range(0, len(texts), _BATCH):
-            part = texts[start : start + _BATCH]
+        step = _BATCH if cached_in is None else _TEXTS
+        for start in range(0, len(texts), step):
+            part = texts[start : start + step]
             if cached_in is None:
                 features = self.text_encoder.encode(part)
             else:
                 features = text_features(cached_in, self.text_encoder, part)
-            out = model.texts(features.tokens, features.mask)
-            sets.append(out.elements)
-            attention += [
-                weights[:, mask] for weights, mask in zip(out.attention, features.mask, strict=True)
-            ]
             tokens += features.words
+            for local, mask in zip(
+                features.tokens.split(_BATCH), features.mask.split(_BATCH), strict=True
+            ):
+                out = model.texts(local, mask)
+                sets.append(out.elements)
+                attention += [
+                    weights[:, own] for weights, own in zip(out.attention, mask, strict=True)
+                ]
         empty = torch.empty(0, model.K, model.dim)
         return TextEmbedding(torch.cat(sets) if sets else empty, attention, tokens)
 

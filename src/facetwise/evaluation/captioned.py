@@ -1,0 +1,232 @@
+"""Photos with captions: the benchmarks that rank them for each other, from files to figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from facetwise.data.benchmarks import coco, cxc, eccv, flickr8k, flickr30k
+from facetwise.data.benchmarks.captions import CaptionedImages
+from facetwise.data.benchmarks.flickr8k_judgements import judgements
+from facetwise.errors import InputError
+from facetwise.evaluation.answers import Matrix
+from facetwise.evaluation.coco import coco_1k as five_folds
+from facetwise.evaluation.coco import coco_5k as all_together
+from facetwise.evaluation.cxc import crisscrossed
+from facetwise.evaluation.eccv import eccv_caption
+from facetwise.evaluation.flickr8k import judged
+from facetwise.evaluation.image_text import Encoded, ImageText, Scored, difference, scored
+from facetwise.evaluation.request import Request
+from facetwise.evaluation.score_files import check_savable, save_scores
+from facetwise.evaluation.scorers import Scorer, ensemble, set_scorer
+from facetwise.models import Model
+
+__all__ = [
+    "coco_1k",
+    "coco_5k",
+    "crisscrossed_captions",
+    "eccv_captions",
+    "flickr8k_1k",
+    "flickr8k_judgements",
+    "flickr30k_1k",
+]
+
+_Protocol = Callable[..., ImageText]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A split under the runs that are asked.
+
+    Attributes:
+        data: as read.
+        scores: (B, C).
+        control: (B, C) of the sets' mean vectors.
+        what: both, as protocols take them.
+        images, captions: compare images with images, captions with captions.
+    """
+
+    data: CaptionedImages
+    scores: Tensor
+    control: Tensor
+    what: Scored
+    images: Scorer
+    captions: Scorer
+
+    @property
+    def owner(self) -> Tensor:
+        """(C,) the image of each caption."""
+        return torch.tensor(self.data.owner)
+
+
+def flickr8k_1k(request: Request) -> Mapping[str, Any]:
+    """Flickr8k: all photos of the split against all their captions."""
+    return _retrieval(request, _read(request, "flickr8k", flickr8k.read), all_together)
+
+
+def flickr30k_1k(request: Request) -> Mapping[str, Any]:
+    """Flickr30K: all photos of the split against all their captions."""
+    return _retrieval(request, _read(request, "flickr30k", flickr30k.read), all_together)
+
+
+def coco_1k(request: Request) -> Mapping[str, Any]:
+    """COCO: means over five folds of 1,000 photos."""
+    return _retrieval(request, _read(request, "coco-1k", coco.read), five_folds)
+
+
+def coco_5k(request: Request) -> Mapping[str, Any]:
+    """COCO: all 5,000 photos against all 25,000 captions."""
+    return _retrieval(request, _read(request, "coco-5k", coco.read), all_together)
+
+
+def flickr8k_judgements(request: Request) -> Mapping[str, Any]:
+    """Flickr8k: rank correlation of a run's scores with those of experts and of the crowd."""
+    data = _read(request, "flickr8k-judgements", flickr8k.read)
+    people = judgements(request.folder("flickr8k-judgements"))
+    asked = _ask(request, data)
+    found, control = (
+        judged(people, scores, data.images, data.caption_ids, allow_partial=request.allow_partial)
+        for scores in (asked.scores, asked.control)
+    )
+    control.pop("problems", None)
+    return _with_problems(data, {**found, "control": {"mean_vectors": control}})
+
+
+def eccv_captions(request: Request) -> Mapping[str, Any]:
+    """ECCV Caption: mAP@R, R-Precision and R@1 with the many captions that people found right."""
+    truth = eccv.ground_truth("eccv", _truths(request))
+    data = _read(request, "eccv", coco.read)
+    asked = _ask(request, data)
+    found, control = (
+        eccv_caption(
+            Matrix(scores),
+            truth,
+            data.images,
+            data.caption_ids,
+            ties=request.ties,
+            allow_partial=request.allow_partial,
+        )
+        for scores in (asked.scores, asked.control)
+    )
+    return _with_problems(data, {**found, "control": {"mean_vectors": control["mean"]}})
+
+
+def crisscrossed_captions(request: Request) -> Mapping[str, Any]:
+    """CxC: recalls in four directions and rank correlations, of COCO's photos and captions."""
+    folder = request.folder("cxc")
+    split = request.split or "test"
+    places = [it for it in (folder, folder / "cxc", folder / "data") if _has_csv(it, split)]
+    people = {
+        kind: cxc.read(places[0], kind, split, allow_partial=request.allow_partial)
+        for kind in ("sits", "sts", "sis")
+        if places
+    }
+    # Without the csv files the package still knows which captions and images are right.
+    truth = None if places or split != "test" else eccv.ground_truth("cxc", _truths(request))
+    data = _read(request, "cxc", coco.read)
+    asked = _ask(request, data)
+    found = crisscrossed(
+        asked.scores,
+        asked.captions,
+        asked.images,
+        data.images,
+        data.caption_ids,
+        asked.owner,
+        people,
+        truth,
+        ties=request.ties,
+        seed=request.seed,
+        allow_partial=request.allow_partial,
+    )
+    notes = [str(problem) for one in people.values() for problem in one.problems]
+    if not places:
+        notes.append(
+            f"{folder} has no sits_{split}.csv: images are not compared with images, and nothing "
+            "is correlated; get the csv files of Crisscrossed Captions"
+        )
+    return _with_problems(data, {**found, "problems": notes})
+
+
+def _retrieval(request: Request, data: CaptionedImages, protocol: _Protocol) -> dict[str, Any]:
+    asked = _ask(request, data)
+    found = protocol(asked.what, asked.owner, ties=request.ties, seed=request.seed)
+    figures = found.to_dict()
+    if request.rival is not None:
+        rival = scored([_encoded(request, request.rival, data)])
+        other = protocol(rival, asked.owner, ties=request.ties, seed=request.seed)
+        figures["difference"] = difference(found, other, seed=request.seed)
+    return _with_problems(data, figures)
+
+
+def _read(request: Request, name: str, reader: Callable[..., CaptionedImages]) -> CaptionedImages:
+    if request.save_scores is not None:
+        check_savable(request.save_scores)
+    split = request.split or "test"
+    data = reader(request.folder(name), split, allow_partial=request.allow_partial)
+    missing = set(data.images) - set(request.collection(data).ids)
+    if missing:
+        raise InputError(
+            f"{data.folder}: {len(missing)} photos cannot be read, {min(missing)} first; get them "
+            "again, or remove them and go on with --allow-partial"
+        )
+    return data
+
+
+def _ask(request: Request, data: CaptionedImages) -> _Asked:
+    runs = [_encoded(request, model, data) for model in request.models]
+    what = scored(runs)
+    assert isinstance(what.answers, Matrix) and isinstance(what.control, Matrix)
+    scores = what.answers.scores
+    if request.save_scores is not None:
+        save_scores(
+            request.save_scores,
+            scores,
+            owner=torch.tensor(data.owner),
+            image_ids=data.images,
+            caption_ids=data.caption_ids,
+        )
+    found = [model.sets.similarity for model in request.models if model.sets is not None]
+    both = [(run.x, run.y, similarity) for run, similarity in zip(runs, found, strict=True)]
+    return _Asked(
+        data,
+        scores,
+        what.control.scores,
+        what,
+        images=ensemble([set_scorer("images", x, similarity) for x, _, similarity in both]),
+        captions=ensemble([set_scorer("captions", y, similarity) for _, y, similarity in both]),
+    )
+
+
+def _encoded(request: Request, model: Model, data: CaptionedImages) -> Encoded:
+    if model.sets is None:
+        raise InputError(f"{model.name or 'the run'} has no set model: it knows nothing of texts")
+    collection = request.collection(data)
+    x = model.embed_collection(collection, [collection.row(image) for image in data.images]).sets
+    assert x is not None  # of a run with a set model
+    distinct = {text: place for place, text in enumerate(dict.fromkeys(data.captions))}
+    y = model.embed_texts(list(distinct), cached_in=collection).sets
+    place = torch.tensor([distinct[text] for text in data.captions])
+    return Encoded(x, y[place], model.similarity)
+
+
+def _truths(request: Request) -> Path | None:
+    """Where the ground truth lies: beside the photos, or in the package eccv-caption."""
+    folder = request.data
+    if folder is not None and (folder / "eccv_image_to_caption.json").exists():
+        return folder
+    return None
+
+
+def _has_csv(folder: Path, split: str) -> bool:
+    return any((folder / place / f"sits_{split}.csv").exists() for place in (".", "data"))
+
+
+def _with_problems(data: CaptionedImages, figures: Mapping[str, Any]) -> dict[str, Any]:
+    notes = [*(str(problem) for problem in data.problems), *figures.get("problems", ())]
+    kept = {key: value for key, value in figures.items() if key != "problems"}
+    return {**kept, "problems": notes} if notes else kept
