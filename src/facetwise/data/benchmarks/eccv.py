@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COUNTS",
+    "CocoOrder",
     "GroundTruth",
-    "TestOrder",
     "ground_truth",
     "is_installed",
     "packaged",
@@ -90,7 +90,7 @@ class GroundTruth:
 
 
 @dataclass(frozen=True)
-class TestOrder:
+class CocoOrder:
     """COCO's 5,000 test images and 25,000 captions, in the order that protocols count them in.
 
     Attributes:
@@ -135,7 +135,7 @@ def ground_truth(
     return GroundTruth(kind, MappingProxyType(captions_of), MappingProxyType(images_of), known)
 
 
-def test_order(folder: Path | None = None) -> TestOrder:
+def test_order(folder: Path | None = None) -> CocoOrder:
     """The official order: ``coco_test_ids.npy`` (caption ids), images as their captions come.
 
     Args:
@@ -155,7 +155,7 @@ def test_order(folder: Path | None = None) -> TestOrder:
     except (ValueError, TypeError, KeyError, IndexError, EOFError) as error:
         raise InputError(f"{file} does not fit the captions there ({error}); get both") from None
     number = {image: place for place, image in enumerate(images)}
-    return TestOrder(images, captions, tuple(number[image_of[it][0]] for it in captions))
+    return CocoOrder(images, captions, tuple(number[image_of[it][0]] for it in captions))
 
 
 def is_installed() -> bool:
