@@ -129,6 +129,7 @@ class Evaluate:
                     split=self.split,
                     ties=self.ties,
                     seed=self.seed,
+                    allow_partial=self.allow_partial,
                 )
             )
         if not self.models:

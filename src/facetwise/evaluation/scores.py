@@ -67,7 +67,8 @@ def evaluate_scores(
             f"scores alone do not answer {benchmark!r}; --scores goes with {', '.join(SCORABLE)}"
         )
     start = time.monotonic()
-    found = load_scores(path, _known(benchmark, data, split), allow_partial=allow_partial)
+    known = _known(benchmark, data, split, allow_partial)
+    found = load_scores(path, known, allow_partial=allow_partial)
     if benchmark in ("eccv", "cxc"):
         figures = eccv_caption(
             found.answers,
@@ -91,7 +92,9 @@ def evaluate_scores(
     }
 
 
-def _known(benchmark: str | None, data: Path | None, split: str | None) -> Known | None:
+def _known(
+    benchmark: str | None, data: Path | None, split: str | None, allow_partial: bool
+) -> Known | None:
     """The benchmark's images and captions in the order that its protocol counts them in."""
     if benchmark in _COCO:
         if split not in (None, "test"):
@@ -105,7 +108,7 @@ def _known(benchmark: str | None, data: Path | None, split: str | None) -> Known
     if benchmark is None:
         raise InputError("--data says nothing without --benchmark flickr8k or flickr30k")
     reader = flickr8k.read if benchmark == "flickr8k" else flickr30k.read
-    read = reader(data, split or "test")
+    read = reader(data, split or "test", allow_partial=allow_partial)
     return Known(read.images, read.caption_ids, torch.tensor(read.owner))
 
 
