@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from facetwise.metrics.positives import Positives
@@ -15,7 +16,9 @@ __all__ = ["fold_ranking_ranks", "numbered", "ranking_ranks"]
 _TILE = 2**20  # places looked up together: a tile of the table of places stays in the cache
 
 
-def numbered(rankings: Iterable[Sequence[int]], ids: Sequence[int] | Tensor) -> Tensor:
+def numbered(
+    rankings: Collection[Sequence[int] | NDArray[np.integer]], ids: Sequence[int] | Tensor
+) -> Tensor:
     """Lists of ids, possibly of different lengths, to (Q, L) int32 places in `ids`, padded by -1.
 
     Raises:
@@ -34,21 +37,24 @@ def numbered(rankings: Iterable[Sequence[int]], ids: Sequence[int] | Tensor) -> 
     dense = known[0] >= 0 and known[-1] < max(2**24, 4 * len(known))
     table = np.full(int(known[-1]) + 1 if dense else 0, -1, dtype=np.int32)
     table[known if dense else []] = order if dense else []
-    rows: list[Tensor] = []
+    longest = max(map(len, rankings), default=0)
+    numbers = np.full((len(rankings), longest), -1, dtype=np.int32)
     for query, ranking in enumerate(rankings):
-        row = np.asarray(ranking, dtype=np.int64)
+        if isinstance(ranking, np.ndarray):
+            row = ranking.astype(np.int64)
+        else:  # half the time of np.asarray
+            row = np.fromiter(ranking, np.int64, len(ranking))
         if dense:
             inside = (row >= 0) & (row < len(table))
-            found = table[np.where(inside, row, known[0])]
-            unknown = ~inside | (found < 0)
+            found = table[row] if inside.all() else np.where(inside, table[row * inside], -1)
         else:
             place = np.searchsorted(known, row).clip(max=len(known) - 1)
-            found, unknown = order[place].astype(np.int32), known[place] != row
-        if unknown.any():
-            at = int(unknown.argmax())
+            found = np.where(known[place] == row, order[place], -1).astype(np.int32)
+        if (found < 0).any():
+            at = int((found < 0).argmax())
             raise ValueError(f"ranking {query}, place {at + 1}: {row[at]} is no known id")
-        rows.append(torch.from_numpy(found))
-    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=-1)
+        numbers[query, : len(row)] = found
+    return torch.from_numpy(numbers)
 
 
 def ranking_ranks(rankings: Tensor, positives: Positives, *, items: int | None = None) -> Tensor:
