@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import torch
@@ -16,7 +16,14 @@ from facetwise.evaluation.outfit_scores import outfit_figures, paired_figures, s
 from facetwise.evaluation.request import Request
 from facetwise.evaluation.scorers import Scorer, cosine_scorer
 
-__all__ = ["CANDIDATES", "centred_scorer", "outfit_report", "questions_of", "rows_with_outfits"]
+__all__ = [
+    "CANDIDATES",
+    "centred_scorer",
+    "outfit_report",
+    "outfit_reports",
+    "questions_of",
+    "rows_with_outfits",
+]
 
 CANDIDATES: Final = 4
 _SALT: Final = 0x0F17
@@ -76,39 +83,79 @@ def outfit_report(
     collection: Collection,
     rows: Sequence[int],
     types: Sequence[str | None] | None,
-    questions: Questions | None = None,
 ) -> dict[str, Any]:
-    """Measure a request's runs on the outfits of a collection.
+    """Measure a request's runs on one question of each kind of every outfit of a collection.
 
     Args:
         request: runs, seed, ties, rival.
         collection: with outfits.
         rows: the items that take part.
         types: what each of `rows` is; None where that is not known.
-        questions: over places in `rows`; made by `questions_of` if not given.
 
     Returns:
-        ``fitb``, ``auc``, ``questions``, ``chance`` and the rest of `outfit_figures`; ``items``;
-        ``seen``, items whose very picture a run was trained on; ``control``, the same of what the
-        run should beat: its head under the cosine, frozen features, and these with the mean of
-        each type taken away; ``against``, the paired difference where there is a rival.
+        As `outfit_reports` of a single task.
+
+    Raises:
+        InputError: the request has context edges, which are polyvore's.
     """
     if request.context:
         raise InputError(
             "--context is for polyvore: here no item has edges that the question does not ask for"
         )
-    if questions is None:
-        questions = questions_of(collection, rows, types, seed=request.seed)
+    questions = questions_of(collection, rows, types, seed=request.seed)
+    return outfit_reports(request, collection, rows, types, {"": questions})[""]
+
+
+def outfit_reports(
+    request: Request,
+    collection: Collection,
+    rows: Sequence[int],
+    types: Sequence[str | None] | None,
+    tasks: Mapping[str, Questions],
+) -> dict[str, dict[str, Any]]:
+    """Measure a request's runs on several tasks; the pictures are embedded once.
+
+    Args:
+        request: as in `outfit_report`; so are `collection`, `rows` and `types`.
+        collection: with the pictures.
+        rows: the items that take part.
+        types: of the items.
+        tasks: questions by name, over places in `rows`.
+
+    Returns:
+        For each task ``fitb``, ``auc``, ``questions``, ``chance`` and the rest of `outfit_figures`;
+        ``items``; ``seen``, items whose very picture a run was trained on; ``control``, the same of
+        what the run should beat: its head under the cosine, frozen features, and these with the
+        mean of each type taken away; ``against``, the paired difference where there is a rival.
+
+    Raises:
+        InputError: the request is to keep scores of images with texts, which there are none of.
+    """
+    if request.save_scores is not None:
+        raise InputError("--save-scores keeps scores of images with texts; outfits have none")
     scorers = request.scorers(collection, rows)
+    rival = request.rival_scorer(collection, rows)
     controls = scorers[1:]
     if types is not None:
         controls = (*controls, centred_scorer(scorers[-1], types))
-    scores = score_questions(scorers[0], questions)
-    figures = _rounded(outfit_figures(scores, questions, ties=request.ties))
-    figures["items"] = len(rows)
     hashes = collection.image_hashes
     trained = frozenset[str]().union(*(model.trained_on for model in request.models))
-    figures["seen"] = sum(hashes[row] in trained for row in rows)
+    about = {"items": len(rows), "seen": sum(hashes[row] in trained for row in rows)}
+    return {
+        name: about | _task_report(request, scorers[0], controls, rival, questions)
+        for name, questions in tasks.items()
+    }
+
+
+def _task_report(
+    request: Request,
+    scorer: Scorer,
+    controls: Sequence[Scorer],
+    rival: Scorer | None,
+    questions: Questions,
+) -> dict[str, Any]:
+    scores = score_questions(scorer, questions)
+    figures = _rounded(outfit_figures(scores, questions, ties=request.ties))
     if questions.left_out:
         figures["problems"] = [f"{questions.left_out} outfits gave no question: too few of a type"]
     figures["control"] = {
@@ -121,7 +168,6 @@ def outfit_report(
         }
         for control in controls
     }
-    rival = request.rival_scorer(collection, rows)
     if rival is not None:
         other = score_questions(rival, questions)
         found = paired_figures(scores, other, questions, ties=request.ties)

@@ -147,6 +147,9 @@ def read(
         sets = split_file(folder, split, set_names)
         if blanks is None and sets is None:
             continue
+        for path, names in ((blanks, blank_names), (sets, set_names)):
+            if path is None:
+                reader.miss(names[0])
         tasks[task] = Questions(
             reader.blanks(blanks, task), reader.compatibility(sets, task, paired=task != "original")
         )

@@ -134,6 +134,11 @@ class QuestionReader:
             torch.tensor(units, dtype=torch.long),
         )
 
+    def miss(self, name: str) -> None:
+        """Note that a file of questions is not there, though its fellow is."""
+        said = f"{self.folder} has no {name.format(self.split)}: these questions are not asked"
+        self.problems.append(Problem(str(self.folder), None, "", said, "missing"))
+
     def sets(self) -> dict[str, tuple[int, ...]]:
         """The outfits met so far."""
         return {name: tuple(items) for name, items in self.members.items()}
