@@ -65,16 +65,11 @@ def test_a_transposed_view_gives_the_same_as_its_copy():
     assert torch.equal(positive_ranks(scores.T, up), ranks(scores.T, owner))
 
 
-def test_positives_without_a_score_are_never_found_and_others_stay_where_they_are():
-    scores = torch.tensor([[0.1, 0.9], [0.5, 0.2]])
-    inside = Positives.of(torch.tensor([[0, 0], [1, 0]]), 2)
-    more = Positives.of(torch.tensor([[0, 0], [0, 2], [1, 0], [1, 3]]), 2)
-    assert positive_ranks(scores, inside, items=4).tolist() == [2, 1]
-    assert positive_ranks(scores, more, items=4).tolist() == [2, torch.inf, 1, torch.inf]
-    with pytest.raises(ValueError, match=r"positives must be in 0 \.\.\. 1, not 3"):
-        positive_ranks(scores, more)
-    with pytest.raises(ValueError, match=r"positives must be in 0 \.\.\. 2, not 3"):
-        positive_ranks(scores, more, items=3)
+def test_positives_without_a_score_are_refused():
+    positives = Positives.of(torch.tensor([[0, 0], [0, 2]]), 1)
+    for ask in (positive_ranks, first_places):
+        with pytest.raises(ValueError, match=r"positives must be in 0 \.\.\. 1, not 2"):
+            ask(torch.zeros(1, 2), positives)
 
 
 def test_figures_of_ties_of_positives_among_themselves():

@@ -105,7 +105,6 @@ def positive_ranks(
     positives: Positives,
     *,
     ties: Ties = "pessimistic",
-    items: int | None = None,
 ) -> Tensor:
     """Rank of every positive in the order that the tie rule gives; 1 is first.
 
@@ -114,13 +113,10 @@ def positive_ranks(
         positives: E edges of these Q queries.
         ties: irrelevant items of the same score stand before (`"pessimistic"`) or behind. Among
             themselves tied positives keep the order of their numbers: no figure hangs on it.
-        items: how many there are, if more than the N that have a score. ECCV Caption's truths name
-            two captions that are not among the 25,000: they are never found, and count in R.
 
     Returns:
-        (E,) float64, in the order of `positives`; inf for positives without a score.
-        The i-th best positive of a query stands at i + the number of irrelevant items that score
-        at least as much (pessimistic) or more (optimistic).
+        (E,) float64, in the order of `positives`. The i-th best positive of a query stands at i +
+        the number of irrelevant items that score at least as much (pessimistic) or more.
 
     Raises:
         ValueError: shapes do not fit, an item is not in 0 ... N - 1, a score is NaN, or ties is
@@ -136,14 +132,7 @@ def positive_ranks(
     check_ties(ties)
     if ties == "mean":
         raise ValueError("shuffled ties are no single order of all positives: no mean ranks here")
-    n = scores.shape[-1]
-    _check(scores, positives, max(n, items or 0))
-    if items is not None and items > n:
-        there = positives.items < n
-        edges = torch.stack([positives.queries[there], positives.items[there]], dim=1)
-        ranks = torch.full_like(positives.items, torch.inf, dtype=torch.float64)
-        ranks[there] = positive_ranks(scores, Positives.of(edges, len(positives)), ties=ties)
-        return ranks
+    _check(scores, positives)
     own = scores[positives.queries, positives.items]
     equal = ties == "pessimistic"
     counted = torch.empty(len(own), dtype=torch.long, device=scores.device)
@@ -180,7 +169,7 @@ def first_places(scores: Tensor, positives: Positives) -> Places:
     >>> found.ranks().item(), found.ranks("optimistic").item(), found.tied.sum().item()
     (3.0, 2.0, 1)
     """
-    _check(scores, positives, scores.shape[-1])
+    _check(scores, positives)
     own = scores[positives.queries, positives.items]
     best = scores.new_full((len(positives),), float("-inf"))
     best.scatter_reduce_(0, positives.queries, own, "amax")
@@ -216,14 +205,14 @@ def _tied_groups(queries: Tensor, own: Tensor, *, end: bool) -> Tensor:
     return bounds[new.long().cumsum(0) - 1]
 
 
-def _check(scores: Tensor, positives: Positives, items: int) -> None:
+def _check(scores: Tensor, positives: Positives) -> None:
     if scores.dim() != 2 or scores.numel() == 0 or len(scores) != len(positives):
         raise ValueError(
             f"scores must be ({len(positives)}, N) and not empty, not {tuple(scores.shape)}"
         )
-    if len(positives.items) and int(positives.items.amax()) >= items:
+    if len(positives.items) and int(positives.items.amax()) >= scores.shape[1]:
         raise ValueError(
-            f"positives must be in 0 ... {items - 1}, not {int(positives.items.amax())}"
+            f"positives must be in 0 ... {scores.shape[1] - 1}, not {int(positives.items.amax())}"
         )
     if bool(scores.amin().isnan()):  # NaN is the least of all, and no table of truths is made
         raise ValueError(f"scores {tuple(scores.shape)} contain NaN, which has no rank")
