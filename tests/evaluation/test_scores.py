@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from scipy.stats import kendalltau
 
 from facetwise.data.benchmarks.eccv import is_installed
 from facetwise.errors import InputError
@@ -81,6 +82,30 @@ def test_a_benchmarks_folder_gives_ids_and_owners(tmp_path, scores, monkeypatch)
     (tmp_path / "theirs.json").write_text(json.dumps(rankings), encoding="utf-8")
     again = evaluate_scores(tmp_path / "theirs.json", "flickr8k", data=tmp_path, split="dev")
     assert {name: again[name] for name in FIGURES} == {name: found[name] for name in FIGURES}
+
+
+def test_anybodys_matrix_is_held_against_people(tmp_path, scores, monkeypatch) -> None:
+    images = [f"{number}.jpg" for number in range(20)]
+    flickr8k(tmp_path, images)
+    monkeypatch.setattr("facetwise.data.benchmarks.flickr8k.SPLITS", {"dev": 20})
+    save_scores(tmp_path / "theirs.npy", scores)
+    rows = [
+        f"{images[row]}\t{images[19 - row]}#0\t{1 + row % 4}\t{1 + row % 3}\t2" for row in range(20)
+    ]
+    (tmp_path / "ExpertAnnotations.txt").write_text("\n".join(rows), encoding="utf-8")
+    asked = (tmp_path / "theirs.npy", "flickr8k-judgements")
+    found = evaluate_scores(*asked, data=tmp_path, split="dev")
+    people = [(1 + row % 4 + 1 + row % 3 + 2) / 3 for row in range(20)]
+    model = [scores[row, 5 * (19 - row)].item() for row in range(20)]
+    assert found["expert"]["tau_b"] == pytest.approx(
+        100 * kendalltau(model, people).statistic, abs=0.006
+    )
+    with pytest.raises(InputError, match="--data DIR"):
+        evaluate_scores(*asked)
+    empty = {"i2t": {}, "t2i": {}}
+    (tmp_path / "theirs.json").write_text(json.dumps(empty), encoding="utf-8")
+    with pytest.raises(InputError, match="holds rankings"):
+        evaluate_scores(tmp_path / "theirs.json", asked[1], data=tmp_path, split="dev")
 
 
 @pytest.fixture

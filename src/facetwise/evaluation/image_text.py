@@ -36,7 +36,7 @@ __all__ = [
     "summarised",
 ]
 
-_TILE = 512
+_TILE = 2048
 _SALT = -21
 
 
@@ -162,6 +162,7 @@ def image_text(
     return measured(scored([Encoded(x, y, similarity)]), positives, ties=ties, seed=seed)
 
 
+@torch.no_grad()
 def scored(runs: Sequence[Encoded]) -> Scored:
     """One run's score matrix, or the mean of several runs' (METHODS T-39), with the control.
 
@@ -258,7 +259,7 @@ def _mean_scores(runs: Sequence[Encoded]) -> Tensor:
     total = torch.zeros(len(runs[0].x), len(runs[0].y))
     for run in runs:
         for start in range(0, len(total), _TILE):
-            tile = run.similarity(run.x[start : start + _TILE], run.y)
+            tile = run.similarity(run.x[start : start + _TILE], run.y).to(total.device)
             total[start : start + _TILE] += tile if len(runs) == 1 else tile / len(runs)
     return total
 

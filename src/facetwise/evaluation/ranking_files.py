@@ -106,7 +106,7 @@ def _places(
     ids = [int(name) for name in asked if name.isdecimal() and str(int(name)) == name]
     if len(ids) == len(asked):
         try:
-            return numbered([np.asarray(row, dtype=np.int64) for row in rows], ids)  # type: ignore[misc]
+            return numbered([np.asarray(row, dtype=np.int64) for row in rows], ids)
         except (TypeError, ValueError, OverflowError):
             pass  # found again below, to be named
     place = {name: index for index, name in enumerate(asked)}

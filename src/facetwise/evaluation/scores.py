@@ -11,18 +11,21 @@ import torch
 from facetwise.data.benchmarks import flickr8k, flickr30k
 from facetwise.data.benchmarks.eccv import ground_truth
 from facetwise.data.benchmarks.eccv import test_order as official_order
+from facetwise.data.benchmarks.flickr8k_judgements import judgements
 from facetwise.errors import InputError
+from facetwise.evaluation.answers import Matrix
 from facetwise.evaluation.coco import coco_1k, coco_5k
 from facetwise.evaluation.eccv import eccv_caption
+from facetwise.evaluation.flickr8k import judged
 from facetwise.evaluation.image_text import Scored
 from facetwise.evaluation.known import Known
-from facetwise.evaluation.score_files import load_scores
+from facetwise.evaluation.score_files import ScoreFile, load_scores
 from facetwise.metrics import Ties
 
 __all__ = ["SCORABLE", "evaluate_scores"]
 
 _COCO: Final = ("coco-1k", "coco-5k", "eccv", "cxc")
-SCORABLE: Final = (*_COCO, "flickr8k", "flickr30k")
+SCORABLE: Final = (*_COCO, "flickr8k", "flickr30k", "flickr8k-judgements")
 """Benchmarks that ask nothing of a model but its scores of images and captions."""
 
 
@@ -42,9 +45,9 @@ def evaluate_scores(
         path: the file.
         benchmark: whose protocol; None: all images against all captions. The COCO ones take their
             right answers, and the order of a file without ids, from the package eccv-caption.
-        data: the folder of flickr8k or flickr30k, for its ids and its order; without it the
-            file's ``owner`` counts, or five captions an image. Of the COCO ones a folder that holds
-            the package's json files, if the package is not installed.
+        data: the folder of flickr8k or flickr30k, for its ids and its order (and judgements);
+            without it the file's ``owner`` counts, or five captions an image. Of the COCO ones a
+            folder that holds the package's json files, if the package is not installed.
         split: of `data`; ``test`` by default.
         ties: who stands first among equals.
         seed: of the bootstrap.
@@ -78,6 +81,8 @@ def evaluate_scores(
             ties=ties,
             allow_partial=allow_partial,
         )
+    elif benchmark == "flickr8k-judgements":
+        figures = _judged(path, found, data, allow_partial)
     else:
         protocol = coco_1k if benchmark == "coco-1k" else coco_5k
         what = Scored(found.answers)
@@ -107,9 +112,23 @@ def _known(
         return None
     if benchmark is None:
         raise InputError("--data says nothing without --benchmark flickr8k or flickr30k")
-    reader = flickr8k.read if benchmark == "flickr8k" else flickr30k.read
+    reader = flickr30k.read if benchmark == "flickr30k" else flickr8k.read
     read = reader(data, split or "test", allow_partial=allow_partial)
     return Known(read.images, read.caption_ids, torch.tensor(read.owner))
+
+
+def _judged(path: Path, found: ScoreFile, data: Path | None, allow_partial: bool) -> dict[str, Any]:
+    if data is None:
+        raise InputError("flickr8k-judgements needs ExpertAnnotations.txt and the ids: --data DIR")
+    if not isinstance(found.answers, Matrix):
+        raise InputError(f"{path} holds rankings; judgements are correlated with a score matrix")
+    return judged(
+        judgements(data),
+        found.answers.scores,
+        found.known.image_ids,
+        found.known.caption_ids,
+        allow_partial=allow_partial,
+    )
 
 
 def _truths(data: Path | None) -> Path | None:
