@@ -42,12 +42,12 @@ def run(request: Request) -> dict[str, Any]:
     picture the questions alone are reported: their ceilings, and what the degrees leak.
 
     Returns:
-        ``fitb``, ``auc``, ``questions``, ``chance`` and more (see `outfit_reports`) of the resampled
-        questions as released, or of the original ones where those are missing; ``task`` says which,
-        and ``tasks`` has all of them: ``resampled``, ``resampled, cleaned``, ``original``,
-        ``original, cleaned``, and with the metadata ``ours, single`` and ``ours, released-like``
-        (negatives of the same fine category). Each has its ``ceiling`` (the AUC of an oracle blind
-        to the order of the items) and ``degree_only``.
+        ``fitb``, ``auc``, ``questions``, ``chance`` and more (see `outfit_reports`) of the
+        resampled questions as released, or of the original ones where those are missing; ``task``
+        says which, and ``tasks`` has all of them: ``resampled``, ``resampled, cleaned``,
+        ``original``, ``original, cleaned``, and with the metadata ``ours, single`` and ``ours,
+        released-like`` (negatives of the same fine category). Each has its ``ceiling`` (the AUC of
+        an oracle blind to the order of the items) and ``degree_only``.
 
     Raises:
         InputError: question files or pictures are missing.

@@ -37,7 +37,7 @@ def generate_questions(
     replaced, each by one of its own type. No distractor is in the outfit or makes another true
     outfit of it, no candidate appears twice, and no negative is equal to any outfit (as sets; 26%
     of the released negatives are, METHODS T-1). Items are drawn as often as they occur in outfits,
-    so that being popular tells nothing. Where the right candidate stands is drawn too (T-3).
+    so that being popular tells little. Where the right candidate stands is drawn too (T-3).
 
     Args:
         outfits: item numbers. Items that appear twice count once; sets that appear twice too; sets
