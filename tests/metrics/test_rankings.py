@@ -62,6 +62,8 @@ def test_lists_of_ids_become_numbers_whatever_the_ids_are():
     ("rankings", "said"),
     [
         (torch.tensor([[0, 1, 0]]), "ranking 0 names an item twice"),
+        (torch.tensor([[0, 2, 0, 3]]), "ranking 0 names an item twice"),
+        (torch.tensor([[0, 2, 0, -1]]), "ranking 0 names an item twice"),
         (torch.tensor([[0, -2]]), "not -2"),
         (torch.tensor([[0.0]]), "item numbers"),
         (torch.tensor([[0], [0]]), r"\(1, L\)"),

@@ -78,8 +78,8 @@ def ranking_ranks(rankings: Tensor, positives: Positives, *, items: int | None =
     tensor([3., inf, 1.], dtype=torch.float64)
     """
     ranks = torch.empty(len(positives.items), dtype=torch.float64, device=rankings.device)
-    items = _items(rankings, positives, items)
-    for start, table in _places(rankings, range(len(rankings)), items):
+    items, gaps = _checked(rankings, positives, items)
+    for start, table in _places(rankings, range(len(rankings)), items, gaps=gaps):
         edges = slice(int(positives.starts[start]), int(positives.starts[start + len(table)]))
         ranks[edges] = table[positives.queries[edges] - start, positives.items[edges]].double()
     return ranks.masked_fill(ranks == 0, torch.inf)
@@ -109,8 +109,8 @@ def fold_ranking_ranks(
     tensor([2., 1.], dtype=torch.float64)
     """
     n = rankings.shape[1] if rankings.dim() == 2 else 0
-    items = _items(rankings, positives, None)
-    if items > n or not bool((rankings >= 0).all()):
+    items, gaps = _checked(rankings, positives, None)
+    if items > n or gaps:
         raise ValueError(
             f"folds need whole rankings of all {items} items, not {tuple(rankings.shape)}: "
             f"the places within a fold cannot be told from a list that was cut short"
@@ -122,7 +122,7 @@ def fold_ranking_ranks(
         own = positives.block(queries, inside)
         if len(own.items) != int(positives.starts[queries.stop] - positives.starts[queries.start]):
             raise ValueError(f"a positive of queries {queries} is not among items {inside}")
-        for start, table in _places(rankings, queries, n):
+        for start, table in _places(rankings, queries, n, gaps=False):
             edges = slice(
                 int(own.starts[start - queries.start]),
                 int(own.starts[start - queries.start + len(table)]),
@@ -147,7 +147,8 @@ def _count_not_behind(table: Tensor, row: Tensor, place: Tensor) -> Tensor:
     return found
 
 
-def _items(rankings: Tensor, positives: Positives, items: int | None) -> int:
+def _checked(rankings: Tensor, positives: Positives, items: int | None) -> tuple[int, bool]:
+    """How many items there are, and whether any ranking holds -1; ValueError as said above."""
     if (
         rankings.dim() != 2
         or rankings.numel() == 0
@@ -164,22 +165,28 @@ def _items(rankings: Tensor, positives: Positives, items: int | None) -> int:
         limit = "" if items is None else f" ... {items - 1}"
         raise ValueError(f"rankings must be of items 0{limit}, not {least} ... {most}")
     asked = int(positives.items.amax()) if len(positives.items) else -1
-    return max(most + 1, asked + 1, items or 0)
+    return max(most + 1, asked + 1, items or 0), least < 0
 
 
-def _places(rankings: Tensor, queries: range, items: int) -> Iterator[tuple[int, Tensor]]:
+def _places(
+    rankings: Tensor, queries: range, items: int, *, gaps: bool
+) -> Iterator[tuple[int, Tensor]]:
     """Tiles of queries: the first one's number, and (T, items) the place of every item, 0: none."""
-    height = max(1, _TILE // items)
-    place = torch.arange(1, rankings.shape[1] + 1, dtype=torch.int32, device=rankings.device)
+    height, length = max(1, _TILE // items), rankings.shape[1]
+    place = torch.arange(1, length + 1, dtype=torch.int32, device=rankings.device)
     for start in range(queries.start, queries.stop, height):
-        tile = rankings[start : min(start + height, queries.stop)]
-        table = torch.zeros(len(tile), items + 1, dtype=torch.int32, device=tile.device)
-        table.scatter_(
-            1, tile.long() + 1, place.expand_as(tile)
-        )  # what is no item, -1, goes to column 0
-        table = table[:, 1:]
-        listed = (tile >= 0).sum(1, dtype=torch.int32)
-        twice = (table > 0).sum(1, dtype=torch.int32) != listed
+        tile = rankings[start : min(start + height, queries.stop)].long()
+        table = torch.zeros(len(tile), items + gaps, dtype=torch.int32, device=tile.device)
+        if gaps:  # what is no item, -1, goes to a column of its own
+            table.scatter_(1, tile + 1, place.expand_as(tile))
+            table, listed = table[:, 1:], (tile >= 0).sum(1)
+        else:
+            table.scatter_(1, tile, place.expand_as(tile))
+            listed = torch.full_like(tile[:, 0], length)
+        if length == items and not gaps:  # whole: an item that is there twice leaves another out
+            twice = table.amin(1) == 0
+        else:
+            twice = (table > 0).sum(1, dtype=torch.int32) != listed
         if bool(twice.any()):
             raise ValueError(f"ranking {start + int(twice.int().argmax())} names an item twice")
         yield start, table
