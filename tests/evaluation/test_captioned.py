@@ -77,6 +77,7 @@ def test_cxc_asks_in_four_directions(tiny_run, coco, figures):
     found = figures(tiny_run, "--benchmark", "cxc", "--data", coco, "--allow-partial")
     assert all("R@1" in found[way] for way in ("i2t", "t2i", "t2t", "i2i"))
     assert set(found["correlation"]) == {"sits", "sts", "sis"}
+    assert "t2t" in found["control"]["mean_vectors"]
 
 
 def test_a_run_over_pictures_alone_is_refused(tiny_run, flickr8k, capsys, monkeypatch):

@@ -39,17 +39,23 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = MappingProxyType(
         "flickr30k": Benchmark("captioned.flickr30k_1k", ("test", "val", "train"), "1,000 photos"),
         "coco-1k": Benchmark("captioned.coco_1k", ("test", "val"), "five folds of 1,000 photos"),
         "coco-5k": Benchmark("captioned.coco_5k", ("test", "val"), "5,000 photos"),
-        "eccv": Benchmark("captioned.eccv_captions", ("test",), "ECCV Caption: many positives, COCO photos"),
-        "cxc": Benchmark("captioned.crisscrossed_captions", ("test", "val"), "Crisscrossed Captions: four ways"),
+        "eccv": Benchmark(
+            "captioned.eccv_captions", ("test",), "ECCV Caption: many positives, COCO photos"
+        ),
+        "cxc": Benchmark(
+            "captioned.crisscrossed_captions", ("test", "val"), "Crisscrossed Captions: four ways"
+        ),
         "cub-fewshot": Benchmark("cub.few_shot", ("val", "novel", "base"), "birds, N-way K-shot"),
         "cub-retrieval": Benchmark(
-            "cub.retrieval_run", ("test", "train", "val", "novel", "base"), "birds, R@k, NMI"
+            "cub.retrieval_run", ("test", "train", "val", "novel", "base"), "birds: R@k, mAP@R, NMI"
         ),
         "inshop": Benchmark("inshop.run", ("test",), "the same garment, query to gallery"),
         "outfits": Benchmark("outfits.run", (), "fill in the blank and compatibility, any outfits"),
         "polyvore": Benchmark("polyvore.run", ("test", "valid"), "Polyvore Outfits"),
-        "ccp": Benchmark("ccp.run", ("test", "all"), "Clothing Co-Parsing, garments cut by masks"),
-        "icons": Benchmark("icons.run", ("test",), "icon families as outfits"),
+        "ccp": Benchmark(
+            "ccp.run", ("test", "val", "train", "all"), "Clothing Co-Parsing, garments cut by masks"
+        ),
+        "icons": Benchmark("icons.run", ("test", "val", "train"), "icon families as outfits"),
         "emoji-designs": Benchmark("emoji_designs.run", ("test",), "one concept, nine artists"),
         "few-shot": Benchmark("few_shot.run", (), "your own groups, N-way K-shot"),
         "retrieval": Benchmark("retrieval.run", (), "your own groups"),

@@ -23,8 +23,9 @@ from facetwise.evaluation.flickr8k import judged
 from facetwise.evaluation.image_text import Encoded, ImageText, Scored, difference, scored
 from facetwise.evaluation.request import Request
 from facetwise.evaluation.score_files import check_savable, save_scores
-from facetwise.evaluation.scorers import Scorer, ensemble, set_scorer
+from facetwise.evaluation.scorers import Scorer, cosine_scorer, ensemble, set_scorer
 from facetwise.models import Model
+from facetwise.similarity import mean_vectors
 
 __all__ = [
     "coco_1k",
@@ -49,6 +50,7 @@ class _Asked:
         control: (B, C) of the sets' mean vectors.
         what: both, as protocols take them.
         images, captions: compare images with images, captions with captions.
+        means: compare captions, and images, by their mean vectors.
     """
 
     data: CaptionedImages
@@ -57,6 +59,7 @@ class _Asked:
     what: Scored
     images: Scorer
     captions: Scorer
+    means: tuple[Scorer, Scorer]
 
     @property
     def owner(self) -> Tensor:
@@ -130,19 +133,26 @@ def crisscrossed_captions(request: Request) -> Mapping[str, Any]:
     truth = None if places or split != "test" else eccv.ground_truth("cxc", _truths(request))
     data = _read(request, "cxc", coco.read)
     asked = _ask(request, data)
-    found = crisscrossed(
-        asked.scores,
-        asked.captions,
-        asked.images,
-        data.images,
-        data.caption_ids,
-        asked.owner,
-        people,
-        truth,
-        ties=request.ties,
-        seed=request.seed,
-        allow_partial=request.allow_partial,
+    found, control = (
+        crisscrossed(
+            scores,
+            captions,
+            images,
+            data.images,
+            data.caption_ids,
+            asked.owner,
+            people,
+            truth,
+            ties=request.ties,
+            seed=request.seed,
+            allow_partial=request.allow_partial,
+        )
+        for scores, captions, images in (
+            (asked.scores, asked.captions, asked.images),
+            (asked.control, *asked.means),
+        )
     )
+    found["control"] = {"mean_vectors": control}
     notes = [str(problem) for one in people.values() for problem in one.problems]
     if not places:
         notes.append(
@@ -199,6 +209,10 @@ def _ask(request: Request, data: CaptionedImages) -> _Asked:
         what,
         images=ensemble([set_scorer("images", x, similarity) for x, _, similarity in both]),
         captions=ensemble([set_scorer("captions", y, similarity) for _, y, similarity in both]),
+        means=(
+            ensemble([cosine_scorer("captions", mean_vectors(run.y)[:, 0]) for run in runs]),
+            ensemble([cosine_scorer("images", mean_vectors(run.x)[:, 0]) for run in runs]),
+        ),
     )
 
 

@@ -73,7 +73,7 @@ def run(request: Request) -> dict[str, Any]:
     for name, (_, gallery) in PARTS.items():
         among = [row for part in gallery for row in rows[part]]
         figures[name] = {"images": _images(request, collection, asked[name], among)}
-        if all(model.has_sets for model in request.models):
+        if request.models and all(model.has_sets for model in request.models):
             figures[name]["image_text"] = _image_text(request, collection, asked[name])
     figures["attributes"] = _attributes(request, collection, rows["train"], rows["concept"])
     return figures

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from facetwise.errors import InputError
@@ -134,18 +135,17 @@ def mean_scores(scorer: Scorer, episodes: Episodes) -> Tensor:
         low = torch.minimum(query[:, :, None], support[:, None])
         high = torch.maximum(query[:, :, None], support[:, None])
         keys, where = (low * len(scorer) + high).unique(return_inverse=True)
-        return (
-            scorer.pairs(keys // len(scorer), keys % len(scorer))[where]
-            .unflatten(2, (-1, shots))
-            .mean(3)
-        )
+        scores = scorer.pairs(keys // len(scorer), keys % len(scorer))[where]
+        return scores.view(*query.shape, -1, shots).mean(3)
     if pairs > possible and len(used) <= _TABLE:
         table = _table(scorer, used)
-        places = number.split([query.shape[1], support.shape[1]], dim=1)
+        queries, shots_of = number.split([query.shape[1], support.shape[1]], dim=1)
+        # Whole rows of the table first, then the queries' columns: a score by its two numbers
+        # would be a jump in memory for each of a hundred million.
         return torch.stack(
             [
-                table[q[:, None], s].unflatten(1, (-1, shots)).mean(2)
-                for q, s in zip(*places, strict=True)
+                F.embedding_bag(s.view(-1, shots), table, mode="mean").index_select(1, q).T
+                for q, s in zip(queries, shots_of, strict=True)
             ]
         )
     return torch.stack(

@@ -152,7 +152,7 @@ def test_another_order_than_the_official_one_is_remarked(folder, monkeypatch):
     monkeypatch.setattr(eccv, "is_installed", lambda: True)
     for captions, remarks in ((order.caption_ids, []), (order.caption_ids[::-1], ["order"])):
         official = eccv.CocoOrder(order.images, captions, order.owner)
-        monkeypatch.setattr(eccv, "test_order", lambda official=official: official)
+        monkeypatch.setattr(eccv, "official_order", lambda official=official: official)
         assert [problem.kind for problem in coco.read(folder).problems] == remarks
 
 

@@ -19,7 +19,7 @@ KINDS = {
 @pytest.fixture(scope="module")
 def order():
     pytest.importorskip("eccv_caption", exc_type=ImportError)
-    return eccv.test_order()
+    return eccv.official_order()
 
 
 def write(folder, kind="eccv", captions_of=None, images_of=None):
@@ -103,7 +103,7 @@ def test_without_the_package_the_extra_is_named(monkeypatch):
     with pytest.raises(InputError, match=r"pip install 'facetwise\[eccv\]'"):
         eccv.ground_truth("eccv")
     with pytest.raises(InputError, match="eccv-caption"):
-        eccv.test_order()
+        eccv.official_order()
 
 
 def test_an_unknown_kind():
@@ -113,10 +113,10 @@ def test_an_unknown_kind():
 
 def test_an_order_from_a_folder(tmp_path):
     with pytest.raises(InputError, match=r"no coco_test_ids\.npy"):
-        eccv.test_order(tmp_path)
+        eccv.official_order(tmp_path)
     np.save(tmp_path / "coco_test_ids.npy", np.array([12, 11, 13]))
     write(tmp_path, "original", images_of={"11": [5], "12": [6], "13": [6]})
-    found = eccv.test_order(tmp_path)
+    found = eccv.official_order(tmp_path)
     assert (found.images, found.captions, found.owner) == (
         ("6", "5"),
         ("12", "11", "13"),
@@ -124,7 +124,7 @@ def test_an_order_from_a_folder(tmp_path):
     )
     np.save(tmp_path / "coco_test_ids.npy", np.array([99]))
     with pytest.raises(InputError, match="does not fit"):
-        eccv.test_order(tmp_path)
+        eccv.official_order(tmp_path)
     (tmp_path / "coco_test_ids.npy").write_bytes(b"")
     with pytest.raises(InputError, match="does not fit"):
-        eccv.test_order(tmp_path)
+        eccv.official_order(tmp_path)

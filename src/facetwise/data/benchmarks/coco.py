@@ -146,7 +146,7 @@ def _caption_ids(folder: Path, split: str) -> list[str] | None:
             except (ValueError, TypeError, EOFError) as error:
                 raise InputError(f"{file} is no list of caption ids ({error})") from None
         elif part == "test" and eccv.is_installed():
-            found += eccv.test_order().captions
+            found += eccv.official_order().captions
         else:
             return None
     return found
@@ -156,7 +156,7 @@ def _disorder(test: CaptionedImages) -> tuple[Problem, ...]:
     """A remark if a whole test split is not in the official order, where that is known."""
     if len(test) != SPLITS["test"] or not eccv.is_installed():
         return ()
-    if test.caption_ids == eccv.test_order().captions:
+    if test.caption_ids == eccv.official_order().captions:
         return ()
     said = (
         f"{test.folder}: the test captions are not those of the package eccv-caption, or in "

@@ -29,7 +29,7 @@ __all__ = [
     "ground_truth",
     "is_installed",
     "packaged",
-    "test_order",
+    "official_order",
 ]
 
 Kind = Literal["original", "cxc", "eccv"]
@@ -135,7 +135,7 @@ def ground_truth(
     return GroundTruth(kind, MappingProxyType(captions_of), MappingProxyType(images_of), known)
 
 
-def test_order(folder: Path | None = None) -> CocoOrder:
+def official_order(folder: Path | None = None) -> CocoOrder:
     """The official order: ``coco_test_ids.npy`` (caption ids), images as their captions come.
 
     Args:
