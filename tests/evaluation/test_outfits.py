@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from facetwise.data import Collection, Item
+from facetwise.data.benchmarks import icons
 from facetwise.errors import InputError
 from facetwise.evaluation.outfits import item_types, run
 from facetwise.evaluation.request import Request
@@ -76,6 +77,21 @@ def test_types_are_given_for_the_rows_that_were_asked_for(tmp_path):
     collection = own(tmp_path / "looks.collection", group=kind)
     types, _ = item_types(collection, range(1, 36, 1))
     assert types == [kind(n) for n in range(1, 36)]
+
+
+def test_the_data_say_whose_outfits_they_are(tmp_path):
+    for folder, said in (
+        (Path("ccp", "annotations", "pixel-level"), "label_list"),
+        (Path("poly", "nondisjoint", "fill_in_blank_test.json"), "no JSON"),
+        (Path("icons", icons.PACKAGE.folder), "missing or damaged"),
+    ):
+        (tmp_path / folder).parent.mkdir(parents=True)
+        if folder.suffix == ".json":
+            (tmp_path / folder).write_text("")
+        else:
+            (tmp_path / folder).mkdir()
+        with pytest.raises(InputError, match=said):
+            run(Request(models=(), data=tmp_path / folder.parts[0]))
 
 
 def test_data_without_outfits_are_refused(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -46,7 +47,8 @@ class ItemSets:
 
     def tolist(self) -> list[list[int]]:
         """As lists of numbers."""
-        return [part.tolist() for part in self.items.split(self.sizes.tolist())]
+        items = iter(self.items.tolist())
+        return [list(islice(items, size)) for size in self.sizes.tolist()]
 
     def select(self, keep: Tensor) -> ItemSets:
         """The sets where `keep` (S,) is true."""

@@ -122,10 +122,13 @@ class QuestionReader:
                 elif self._known(tokens, row, damage):
                     sets.append(self._numbers(tokens))
                     labels.append(label == "1")
-                    units.append(row - 1)
-            half = (max(units, default=0) + 2) // 2
-            if paired:
-                units = [row % half for row in units]
+                    units.append(row)
+            if paired and False in labels and labels == sorted(labels, reverse=True):
+                # The false lines come after all true ones, in the same order.
+                shift = units[labels.index(False)] - 1
+                units = [
+                    row if label else row - shift for row, label in zip(units, labels, strict=True)
+                ]
             self._check(f"{task} compatibility lines", len(sets), 2 * self.published, file)
             self.problems += damage.problems
         return Compatibility(
