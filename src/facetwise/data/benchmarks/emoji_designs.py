@@ -25,8 +25,14 @@ from facetwise.data.images import decode
 from facetwise.data.item import Item, Problem
 
 __all__ = [
-    *("ARTISTS", "HELD_OUT_ARTISTS", "PACKAGES", "WORDS"),
-    *("Design", "EmojiDesigns", "held_out", "read"),
+    "ARTISTS",
+    "HELD_OUT_ARTISTS",
+    "PACKAGES",
+    "WORDS",
+    "Design",
+    "EmojiDesigns",
+    "held_out",
+    "read",
 ]
 
 WORDS: Final = Package("emojibase-data", "17.0.0", "MIT", "Miles Johnson")

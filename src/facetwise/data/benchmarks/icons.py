@@ -21,8 +21,16 @@ from facetwise.data.item import Item, Problem
 from facetwise.errors import InputError
 
 __all__ = [
-    *("LEAST", "PACKAGE", "SIZE", "TYPES"),
-    *("Family", "IconFamilies", "outfits_of", "part_of", "read", "sisters"),
+    "LEAST",
+    "PACKAGE",
+    "SIZE",
+    "TYPES",
+    "Family",
+    "IconFamilies",
+    "outfits_of",
+    "part_of",
+    "read",
+    "sisters",
 ]
 
 PACKAGE: Final = Package(
