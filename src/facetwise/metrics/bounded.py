@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from facetwise.metrics.positives import Positives
 from facetwise.metrics.places import Ties
+from facetwise.metrics.positives import Positives
 
 __all__ = ["bounded_first_ranks"]
 
