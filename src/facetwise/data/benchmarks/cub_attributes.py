@@ -176,16 +176,10 @@ def _fields(file: Path, damage: Damage) -> tuple[NDArray[np.int64], ...]:
 
     Arrow splits the lines; those with another number of fields come one by one.
     """
-    odd: list[tuple[int, ...]] = []
-    elsewhere: list[int] = []  # lines that are not in the table
+    ragged: dict[int, tuple[int, ...] | None] = {}  # line number to label, None: damaged
 
-    def ragged(line: Any) -> str:
-        elsewhere.append(line.number)
-        label = _label(line.text.split()[:4])
-        if label is None:
-            damage.add(line.number, "expected image, attribute, 0 or 1, certainty from 1 to 4")
-        else:
-            odd.append(label)
+    def keep(line: Any) -> str:  # called from C: an exception would not get through
+        ragged[line.number] = _label(line.text.split()[:4])
         return "skip"
 
     names = ["image", "attribute", "held", "certainty", "seconds"]
@@ -194,7 +188,7 @@ def _fields(file: Path, damage: Damage) -> tuple[NDArray[np.int64], ...]:
             file,
             read_options=csv.ReadOptions(column_names=names, use_threads=False),
             parse_options=csv.ParseOptions(
-                delimiter=" ", quote_char=False, invalid_row_handler=ragged
+                delimiter=" ", quote_char=False, invalid_row_handler=keep
             ),
             convert_options=csv.ConvertOptions(
                 column_types={name: pa.string() for name in names},
@@ -219,9 +213,11 @@ def _fields(file: Path, damage: Damage) -> tuple[NDArray[np.int64], ...]:
         value = pc.cast(text, pa.int64()).to_numpy()
         good &= (value >= low) & (value <= high)
         columns.append(value)
-    lines = np.setdiff1d(np.arange(1, len(good) + len(elsewhere) + 1), elsewhere)
-    for row in lines[~good].tolist():
+    lines = np.setdiff1d(np.arange(1, len(good) + len(ragged) + 1), list(ragged))
+    bad = [number for number, label in ragged.items() if label is None]
+    for row in sorted([*lines[~good].tolist(), *bad]):
         damage.add(row, "expected image, attribute, 0 or 1, certainty from 1 to 4")
+    odd = [label for label in ragged.values() if label is not None]
     extra = np.array(odd, dtype=np.int64).reshape(-1, 4)
     return tuple(
         np.concatenate([column[good], extra[:, place]]) for place, column in enumerate(columns)
