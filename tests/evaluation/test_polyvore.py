@@ -8,7 +8,6 @@ import torch
 
 from facetwise.data.benchmarks import polyvore as reader
 from facetwise.data.benchmarks.outfit_sets import Compatibility, ItemSets
-from facetwise.data.benchmarks.polyvore_metadata import read_metadata
 from facetwise.errors import InputError
 from facetwise.evaluation.polyvore import order_free_oracle, polyvore_tasks, run
 from facetwise.evaluation.request import Request
@@ -23,7 +22,7 @@ def oracle_auc(asked: Compatibility) -> float:
 
 def test_who_ignores_order_cannot_beat_the_ceiling(tmp_path):
     write_polyvore(tmp_path)
-    source = reader.read(tmp_path, allow_partial=True, described=read_metadata(tmp_path))
+    source = reader.read(tmp_path, allow_partial=True)
     tasks = polyvore_tasks(source)
     assert list(tasks)[:2] == ["resampled", "resampled, cleaned"]
     assert oracle_auc(tasks["resampled"].compatibility) == 1 - UNCHANGED / 12 / 2
@@ -89,3 +88,10 @@ def test_questions_alone_are_reported_when_nothing_else_is_there(tmp_path):
     assert found["tasks"]["resampled"]["ceiling"] == 0.875
     assert found["tasks"]["resampled, cleaned"]["ceiling"] == 1
     assert found["tasks"]["resampled, cleaned"]["degree_only"]["K=1"]["auc"] == 1
+
+
+def test_outfits_without_questions_can_be_read_but_not_measured_on(tmp_path):
+    data = write_polyvore(tmp_path, original=False, resampled=False)
+    assert len(reader.read(data, allow_partial=True)) == 47
+    with pytest.raises(InputError, match=r"no fill_in_blank_test.json \(questions"):
+        run(Request(models=(), data=data, allow_partial=True))

@@ -7,7 +7,7 @@ graph encoders against (METHODS T-2).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -15,10 +15,9 @@ import torch
 from torch import Tensor
 
 from facetwise.data import Collection
-from facetwise.data.benchmarks import check_count, polyvore
+from facetwise.data.benchmarks import need_file, polyvore
 from facetwise.data.benchmarks.outfit_questions import Mode, generate_questions
 from facetwise.data.benchmarks.outfit_sets import Compatibility, Questions, cleaned
-from facetwise.data.benchmarks.polyvore_metadata import attribute_names, read_metadata
 from facetwise.data.sampling import generator_of
 from facetwise.evaluation.graph_context import Graph, degree_only
 from facetwise.evaluation.outfit_scores import OutfitScores, outfit_figures
@@ -53,22 +52,13 @@ def run(request: Request) -> dict[str, Any]:
         InputError: question files or pictures are missing.
     """
     folder = request.folder("polyvore")
-    names, remark = attribute_names(folder)
-    source = polyvore.read(
-        folder,
-        request.split or "test",
-        described=read_metadata(folder, names),
-        allow_partial=request.allow_partial,
-    )
-    missing = check_count(
-        "pictures of the items asked about",
-        len(source.pictured),
-        len(source.ids),
-        where=source.pictures,
-        missing=_unpictured(source),
-        allow_partial=request.allow_partial,
-    )
-    problems = [str(problem) for problem in (*source.problems, remark, missing) if problem]
+    source = polyvore.read(folder, request.split or "test", allow_partial=request.allow_partial)
+    if not source.tasks:
+        need_file(
+            source.folder, f"fill_in_blank_{source.split}.json", what="questions about the outfits"
+        )
+    source.missing_pictures(allow_partial=request.allow_partial)
+    problems = [str(problem) for problem in source.problems]
     tasks = polyvore_tasks(source, seed=request.seed)
     measured: dict[str, dict[str, Any]] = {}
     if source.pictured:
@@ -188,8 +178,3 @@ def _short(scores: OutfitScores, questions: Questions) -> Mapping[str, float | N
         "fitb": None if fitb is None else round(fitb, 2),
         "auc": None if auc is None else round(auc, 4),
     }
-
-
-def _unpictured(source: polyvore.PolyvoreOutfits) -> Sequence[str]:
-    there = set(source.pictured)
-    return [f"{id}.jpg" for number, id in enumerate(source.ids) if number not in there]

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
-from facetwise.data.benchmarks import polyvore
+from facetwise.cli.main import main
+from facetwise.data import Collection
+from facetwise.data.benchmarks import polyvore, polyvore_questions
 from facetwise.data.benchmarks.outfit_sets import cleaned
-from facetwise.data.benchmarks.polyvore_metadata import read_metadata
 from facetwise.errors import InputError
 
 from ...polyvore_tree import SETS, UNCHANGED, item, write_polyvore
@@ -69,7 +71,7 @@ def test_without_the_json_of_the_split_tokens_stay(tmp_path):
 def test_items_have_pictures_words_types_and_attributes(tmp_path):
     write_polyvore(tmp_path)
     (tmp_path / "images" / "6003.jpg").unlink()
-    found = read(tmp_path, described=read_metadata(tmp_path, ("cute", "highwaisted", "wool")))
+    found = read(tmp_path)
     items = {one.id: one for one in found.items()}
     assert len(items) == len(found) == 46 and "6003" not in items
     shared = items["5000"]
@@ -84,6 +86,31 @@ def test_items_have_pictures_words_types_and_attributes(tmp_path):
     types = found.types()
     assert types is not None and types[found.ids.index("6003")] == "Heel"
     assert types[found.ids.index("6004")] == "4"  # not in categories.csv
+
+
+def test_some_pictures_must_not_be_missing(tmp_path, monkeypatch):
+    monkeypatch.setitem(polyvore_questions.OUTFITS, ("nondisjoint", "test"), 12)
+    monkeypatch.setitem(polyvore_questions.ITEMS, "test", 47)
+    write_polyvore(tmp_path)
+    assert not [p for p in polyvore.read(tmp_path).problems if "of 47 pictures" in str(p)]
+    (tmp_path / "images" / "6003.jpg").unlink()
+    with pytest.raises(InputError, match=r"46 of 47 pictures .* missing: 6003.jpg; .*partial"):
+        polyvore.read(tmp_path)
+    assert any("46 of 47 pictures" in str(problem) for problem in read(tmp_path).problems)
+    shutil.rmtree(tmp_path / "images")
+    assert any("0 of 47 pictures" in str(p) for p in polyvore.read(tmp_path).problems)
+
+
+def test_it_can_be_imported(tmp_path, capsys):
+    write_polyvore(tmp_path / "polyvore_outfits", "train", original=False, resampled=False)
+    out = tmp_path / "train.collection"
+    words = ["data", "import", tmp_path / "polyvore_outfits", "--benchmark", "polyvore"]
+    code = main([*map(str, words), "--split", "train", "--allow-partial", "--out", str(out)])
+    assert code == 0, capsys.readouterr().err
+    collection = Collection.open(out)
+    assert len(collection) == 47 and set(collection.splits) == {"train"}
+    assert collection.outfits[collection.row("5000")] == [SETS[0], SETS[1]]
+    assert collection.attribute_groups == ("semantic_category", "category", "attributes")
 
 
 def test_either_version_is_found(tmp_path):
@@ -149,7 +176,7 @@ def test_files_that_are_missing_are_named(tmp_path):
     (tmp_path / "nondisjoint" / "compatibility_test.txt").unlink()
     found = read(tmp_path)
     assert any("no compatibility_test.txt" in str(problem) for problem in found.problems)
-    with pytest.raises(InputError, match=r"has no fill_in_blank_valid.json"):
+    with pytest.raises(InputError, match=r"has no valid.json"):
         read(tmp_path, "valid")
     with pytest.raises(InputError, match="no split 'other'"):
         read(tmp_path, "other")
@@ -169,7 +196,8 @@ def test_the_fingerprint_sees_pictures_and_words(tmp_path):
     write_polyvore(tmp_path)
     before = read(tmp_path).fingerprint()
     assert before == read(tmp_path).fingerprint()
-    assert read(tmp_path, described=read_metadata(tmp_path)).fingerprint() != before
+    (tmp_path / "polyvore_item_metadata.json").write_text('{"6003": {"title": "a new title"}}')
+    assert read(tmp_path).fingerprint() != before
     (tmp_path / "images" / "6003.jpg").unlink()
     assert read(tmp_path).fingerprint() != before
 

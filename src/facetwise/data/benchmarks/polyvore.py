@@ -7,13 +7,13 @@ resampled ("harder") questions beside them in ``nondisjoint/``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from facetwise.data.benchmarks.checks import need_file
+from facetwise.data.benchmarks.checks import check_count, need_file
 from facetwise.data.benchmarks.outfit_sets import Questions
-from facetwise.data.benchmarks.polyvore_metadata import Description
+from facetwise.data.benchmarks.polyvore_metadata import Description, attribute_names, read_metadata
 from facetwise.data.benchmarks.polyvore_questions import SPLITS, QuestionReader, split_file
 from facetwise.data.benchmarks.source import files_fingerprint
 from facetwise.data.item import Item, Problem
@@ -70,6 +70,22 @@ class PolyvoreOutfits:
             there = {file.stem for file in self.pictures.iterdir() if file.suffix == ".jpg"}
         return tuple(number for number, id in enumerate(self.ids) if id in there)
 
+    def missing_pictures(self, *, allow_partial: bool) -> Problem | None:
+        """A remark if some item has no picture.
+
+        Raises:
+            InputError: likewise, unless that is allowed.
+        """
+        there = set(self.pictured)
+        return check_count(
+            "pictures",
+            len(there),
+            len(self.ids),
+            where=self.pictures,
+            missing=[f"{id}.jpg" for number, id in enumerate(self.ids) if number not in there],
+            allow_partial=allow_partial,
+        )
+
     def items(self) -> Iterator[Item]:
         """The items that have a picture, with their words, types and attributes."""
         members: dict[int, list[str]] = {}
@@ -109,10 +125,9 @@ def read(
     split: str = "test",
     *,
     version: str | None = None,
-    described: Mapping[str, Description] | None = None,
     allow_partial: bool = False,
 ) -> PolyvoreOutfits:
-    """Read the outfits and all questions of a split that are there.
+    """Read the outfits of a split, all questions about them and what is said of their items.
 
     ``SET_INDEX`` in the questions is resolved to item ids through the split's json. Where that is
     missing the tokens stay as they are, and an item in two outfits counts as two. The right answer
@@ -122,11 +137,11 @@ def read(
         folder: the whole tree, or ``nondisjoint`` or ``disjoint`` in it.
         split: ``train``, ``valid`` (or ``val``) or ``test``.
         version: of the tree; by default the folder's own, else ``nondisjoint`` if it is there.
-        described: from `polyvore_metadata.read_metadata`.
         allow_partial: go on when the published counts are not reached.
 
     Raises:
-        InputError: there are no questions, counts are wrong, or too many lines are damaged.
+        InputError: there are neither outfits nor questions, counts are wrong, pictures are missing
+            (none at all may be), or too many lines are damaged.
     """
     split = "valid" if split == "val" else split
     if split not in SPLITS:
@@ -153,18 +168,24 @@ def read(
         tasks[task] = Questions(
             reader.blanks(blanks, task), reader.compatibility(sets, task, paired=task != "original")
         )
-    if not tasks:
-        need_file(folder, f"fill_in_blank_{split}.json", what=f"the questions of the {split} split")
-    return PolyvoreOutfits(
+    if not tasks and not reader.numbers:
+        need_file(folder, f"{split}.json", what=f"the outfits of the {split} split")
+    listed, remark = attribute_names(folder)
+    if remark is not None:
+        reader.problems.append(remark)
+    found = PolyvoreOutfits(
         version,
         split,
         folder,
         tuple(reader.numbers),
         reader.sets(),
         tasks,
-        described or {},
+        read_metadata(folder, listed, only=frozenset(reader.numbers)),
         tuple(reader.problems),
     )
+    # The questions can be looked at without any picture; half of them is an unpacking gone wrong.
+    missing = found.missing_pictures(allow_partial=allow_partial or not found.pictured)
+    return replace(found, problems=(*found.problems, *([missing] if missing else [])))
 
 
 def _version(folder: Path, version: str | None) -> tuple[Path, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,14 +15,16 @@ from facetwise.data.benchmarks.reading import text_lines
 from facetwise.data.item import Problem
 from facetwise.errors import InputError
 
-__all__ = ["OUTFITS", "SPLITS", "QuestionReader", "split_file"]
+__all__ = ["ITEMS", "OUTFITS", "SPLITS", "QuestionReader", "split_file"]
 
-OUTFITS: Final[Mapping[tuple[str, str], int]] = {
+OUTFITS: Final = {
     **{("nondisjoint", "train"): 53_306, ("disjoint", "train"): 16_995},
     **{("nondisjoint", "valid"): 5_000, ("disjoint", "valid"): 3_000},
     **{("nondisjoint", "test"): 10_000, ("disjoint", "test"): 15_145},
 }
-_ITEMS: Final = {"train": 204_679, "valid": 25_132, "test": 47_854}
+"""Published counts by version and split."""
+ITEMS: Final = {"train": 204_679, "valid": 25_132, "test": 47_854}
+"""Published counts of the nondisjoint version."""
 SPLITS: Final = {"valid": ("valid", "val"), "test": ("test",), "train": ("train",)}
 
 
@@ -38,7 +40,7 @@ class QuestionReader:
     def __init__(self, folder: Path, version: str, split: str, allow_partial: bool) -> None:
         self.folder, self.split, self.allow_partial = folder, split, allow_partial
         self.published = OUTFITS[version, split]
-        self.items_published = _ITEMS[split] if version == "nondisjoint" else None
+        self.items_published = ITEMS[split] if version == "nondisjoint" else None
         self.numbers: dict[str, int] = {}
         self.item_of: dict[str, str] | None = None
         self.members: dict[str, dict[int, None]] = {}
