@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -29,16 +30,23 @@ def write(folder: Path, number: int, labels: list[int], *, scale: int = 1) -> No
     savemat(folder / "annotations" / "pixel-level" / f"{number:04d}.mat", {"groundtruth": large})
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "photos").mkdir()
-    (tmp_path / "annotations" / "pixel-level").mkdir(parents=True)
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The 200 photos of val, undamaged."""
+    root = tmp_path_factory.mktemp("ccp")
+    (root / "photos").mkdir()
+    (root / "annotations" / "pixel-level").mkdir(parents=True)
     cells = np.empty((1, len(NAMES)), dtype=object)
     cells[0, :] = NAMES
-    savemat(tmp_path / "label_list.mat", {"label_list": cells})
+    savemat(root / "label_list.mat", {"label_list": cells})
     for number in ccp.SPLITS["val"]:
-        write(tmp_path, number, [1, 2, 3, 4, 5])
-    return tmp_path
+        write(root, number, [1, 2, 3, 4, 5])
+    return root
+
+
+@pytest.fixture
+def folder(published: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(published, tmp_path / "ccp"))
 
 
 def test_garments_are_cut_out_by_their_masks(folder):
@@ -77,15 +85,22 @@ def test_a_mask_that_does_not_fit_is_left_out_and_said(folder):
     savemat(folder / "annotations/pixel-level/0604.mat", {"groundtruth": np.full((60, 40), 99)})
     (folder / "photos/0605.jpg").write_bytes(b"no picture")
     write(folder, 606, [3, 5, 2])
+    photo = folder / "photos/0607.jpg"
+    photo.write_bytes(photo.read_bytes()[:-200])
+    packed = folder / "annotations/pixel-level/0608.mat"
+    savemat(packed, {"groundtruth": np.ones((60, 40), np.uint8)}, do_compression=True)
+    packed.write_bytes(packed.read_bytes()[:-9])
     source = ccp.read(folder, "val")
-    assert source.photos == 194
+    assert source.photos == 192
     said = " | ".join(str(problem) for problem in source.problems)
     for words in (
         "the mask of 90 x 10 does not fit the photo of 40 x 60",
         "0602.mat is no readable MATLAB file",
         "0603.mat holds no groundtruth",
         "0604.mat has the label 99, there are 6",
-        "0605.jpg cannot be read",
+        "0605.jpg cannot be read as a picture",
+        "0607.jpg is truncated",
+        "0608.mat is no readable MATLAB file",
         "0606.jpg shows 1 garment, an outfit needs two",
     ):
         assert words in said
