@@ -52,5 +52,7 @@ def retrieval_run(request: Request) -> dict[str, Any]:
 
 def _birds(request: Request, split: str, name: str) -> Grouped:
     folder = request.folder(name)
-    source = cub.read(folder, request.split or split, allow_partial=request.allow_partial)
+    source = cub.read(
+        folder, request.split or split, attributes=False, allow_partial=request.allow_partial
+    )
     return benchmark_groups(request, source, name)

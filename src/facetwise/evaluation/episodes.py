@@ -180,6 +180,7 @@ def _table(scorer: Scorer, used: Tensor) -> Tensor:
     table = torch.empty(len(used), len(used))
     for start in range(0, len(used), _TILE):
         rows = slice(start, start + _TILE)
-        table[rows, start:] = scorer.matrix(used[rows], used[start:])
-        table[start:, rows] = table[rows, start:].T
+        half = scorer.matrix(used[rows], used[start:])
+        table[rows, start:] = half
+        table[start:, rows] = half.T
     return table

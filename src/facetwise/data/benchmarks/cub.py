@@ -91,7 +91,8 @@ class Birds:
 
     def fingerprint(self) -> str:
         """Another one when a photo or a file of labels has changed."""
-        return files_fingerprint((*self._photos, *self._labels), self.name, *self.paths)
+        read = (self.name, str(self.attribute_rows is not None), *self.paths)
+        return files_fingerprint((*self._photos, *self._labels), *read)
 
     @cached_property
     def _photos(self) -> tuple[Path, ...]:
@@ -112,13 +113,20 @@ class Birds:
         }
 
 
-def read(folder: str | Path, split: str = "all", *, allow_partial: bool = False) -> Birds:
+def read(
+    folder: str | Path,
+    split: str = "all",
+    *,
+    attributes: bool = True,
+    allow_partial: bool = False,
+) -> Birds:
     """Read a split of CUB-200-2011.
 
     Args:
         folder: as unpacked: it holds ``images.txt``, or ``CUB_200_2011/images.txt`` (perhaps twice
             nested).
         split: a name of `PUBLISHED`.
+        attributes: read them, too; those of photos take seconds, and retrieval needs none.
         allow_partial: photos, classes or labels may be missing.
 
     Raises:
@@ -152,7 +160,9 @@ def read(folder: str | Path, split: str = "all", *, allow_partial: bool = False)
         problems += [problem] if problem else []
     if not there:
         raise InputError(f"{root} holds no photo of {split}; they belong into images/")
-    attributes, by_photo, of_labels = _attributes(root, tuple(there), allow_partial)
+    rows, by_photo, of_labels = (
+        _attributes(root, tuple(there), allow_partial) if attributes else (None, False, ())
+    )
     return Birds(
         split=split,
         folder=root,
@@ -161,7 +171,7 @@ def read(folder: str | Path, split: str = "all", *, allow_partial: bool = False)
         classes=tuple(label for _, label in there.values()),
         class_names=names,
         problems=(*problems, *of_labels),
-        attribute_rows=attributes,
+        attribute_rows=rows,
         by_photo=by_photo,
     )
 

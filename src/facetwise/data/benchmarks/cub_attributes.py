@@ -172,7 +172,7 @@ def image_states(
 
 
 def _fields(file: Path, damage: Damage) -> tuple[NDArray[np.int64], ...]:
-    """Image, attribute, present, certainty of each good line; 3.7 million lines take a second.
+    """Image, attribute, present, certainty of each good line; 3.7 million lines take seconds.
 
     Arrow splits the lines; those with another number of fields come one by one.
     """
