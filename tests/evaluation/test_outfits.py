@@ -10,6 +10,7 @@ from facetwise.data import Collection, Item
 from facetwise.data.benchmarks import icons
 from facetwise.errors import InputError
 from facetwise.evaluation.outfits import item_types, run
+from facetwise.evaluation.own_outfits import questions_of
 from facetwise.evaluation.request import Request
 
 KINDS = ("hat", "shirt", "shoe")
@@ -77,6 +78,25 @@ def test_types_are_given_for_the_rows_that_were_asked_for(tmp_path):
     collection = own(tmp_path / "looks.collection", group=kind)
     types, _ = item_types(collection, range(1, 36, 1))
     assert types == [kind(n) for n in range(1, 36)]
+
+
+def test_items_with_one_picture_are_one_item(tmp_path):
+    collection = own(tmp_path / "looks.collection", group=kind)
+    shoe = Item(id="again", image=collection.image_bytes([2])[0], outfits=("look 5",), group="shoe")
+    collection.append([shoe])
+    rows = range(len(collection))
+    for seed in range(5):
+        asked = questions_of(collection, rows, collection.groups, seed=seed)
+        assert len(collection) - 1 not in asked.blanks.candidates
+        look = collection.rows("array_has(outfits, 'look 5')")
+        for given, choices, answer in zip(
+            asked.blanks.given.tolist(),
+            asked.blanks.candidates.tolist(),
+            asked.blanks.answers.tolist(),
+            strict=True,
+        ):
+            if set(given) & set(look):  # the first such shoe is as right here as it is in look 0
+                assert choices[answer] == 2 or 2 not in choices
 
 
 def test_the_data_say_whose_outfits_they_are(tmp_path):

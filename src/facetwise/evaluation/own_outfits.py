@@ -58,6 +58,9 @@ def questions_of(
 ) -> Questions:
     """One question of each kind of every outfit among `rows`; items count by their place there.
 
+    Items with the very same picture count as the first of them: no model can tell them apart, so
+    none of them is a wrong answer where another is the right one.
+
     Args:
         collection: with outfits.
         rows: the items that take part.
@@ -66,10 +69,11 @@ def questions_of(
         candidates: of a blank, the right one included.
     """
     members: dict[str, list[int]] = {}
-    outfits = collection.outfits
+    outfits, hashes = collection.outfits, collection.image_hashes
+    first: dict[str, int] = {}
     for place, row in enumerate(rows):
         for name in outfits[row]:
-            members.setdefault(name, []).append(place)
+            members.setdefault(name, []).append(first.setdefault(hashes[row], place))
     return generate_questions(
         [members[name] for name in sorted(members)],
         types,
