@@ -68,7 +68,8 @@ def cache(tmp_path: Path) -> Path:
                 "own-idea": body("blue"),
                 "flag-for-germany": body("black"),
             }
-            save(folder / "icons.json", {"prefix": artist, "icons": names})
+            aliases = {"airplane": {"parent": "granny"}, "tail": {"parent": "own-idea"}}
+            save(folder / "icons.json", {"prefix": artist, "icons": names, "aliases": aliases})
             save(folder / "metadata.json", {"categories": {"Flags": ["flag-for-germany"]}})
         else:
             codes = {"1f34e": "apple", "2708": "plane", "1f469-200d-1f3eb": "teaching"}
@@ -88,7 +89,7 @@ def test_drawings_find_their_concepts(cache):
     # by code point, with and without FE0F; no flags
     assert shown["fluent-3d"] == {"red apple", "airplane"}
     assert shown["noto"] == {"red apple", "airplane", "waving hand", "teacher", "woman teacher"}
-    # by label without blanks, shortcode, Unicode's name
+    # by label without blanks, shortcode, Unicode's name; an alias does not make it another thing
     assert shown["fxemoji"] == {"red apple", "green apple", "waving hand"}
     assert [problem.id for problem in source.problems] == ["own-idea"] * 4
     assert "noto-v1: 1 drawings have no name" in str(source.problems[0])

@@ -20,8 +20,8 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "fa": {},
     "fa6-solid": {},
     "feather": {},
-    "one": {"author": {"name": "A", "url": "https://a/"}},
-    "two": {"author": {"name": "A", "url": "https://A"}},
+    "one": {"author": {"name": "A", "url": "https://github.com/a/one"}},
+    "two": {"author": {"name": "B", "url": "https://github.com/A/two-core"}},
     "cbi": {"license": {"spdx": "CC-BY-NC-SA-4.0"}},
     "colourful": {"palette": True},
     "few": {},
@@ -65,6 +65,16 @@ def test_families_that_are_free_monochrome_and_large_take_part(cache):
     # 20 drawn, one more by an alias; the other alias is a picture that is there already
     assert {len(family.icons) for family in source.families} == {21}
     assert len(source) == 105
+
+
+def test_copies_are_left_out(cache):
+    folder = cache / PACKAGE.folder
+    data = json.loads((folder / "json" / "one.json").read_text())
+    data["icons"].pop(TYPES[3])
+    (folder / "json" / "two.json").write_text(json.dumps(data))
+    source = icons.read(cache)
+    assert "two" not in [family.prefix for family in source.families]
+    assert "the family two repeats one; left out" in [str(problem) for problem in source.problems]
 
 
 def test_sisters_stay_together(cache):

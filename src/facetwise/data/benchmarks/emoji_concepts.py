@@ -150,9 +150,10 @@ def drawings(folder: Path, called: Mapping[str, str]) -> tuple[dict[str, str], l
     flags = _json(folder / "metadata.json").get("categories", {}).get("Flags", [])
     found: dict[str, str] = {}
     named: set[str] = set(flags)
-    for name, root in roots.items():  # own names come before aliases
+    for name, root in roots.items():
         code = called.get(_flat(name))
-        if code is not None:
+        # An icon's own name comes before its aliases and settles it: "cricket" is a game, too.
+        if code is not None and root not in named:
             named.add(root)
             found.setdefault(code, root)
     return found, sorted({*roots.values()} - named)

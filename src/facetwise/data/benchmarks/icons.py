@@ -47,7 +47,7 @@ TYPES: Final[tuple[str, ...]] = (
 """The 38 names that most monochrome families have."""
 
 LEAST: Final = 12
-"""Types that a family must draw to take part: 122 families do."""
+"""Types that a family must draw to take part: 122 families do, two of which are copies."""
 
 SIZE: Final = 6
 """Icons of an outfit. Each icon is in `_ROUNDS` outfits, each time with others."""
@@ -55,8 +55,13 @@ SIZE: Final = 6
 _ROUNDS: Final = 4
 _PIXELS: Final = 128
 # Families that continue another designer's work; sisters by author or name are found as such.
-_FORKS: Final = (("feather", "lucide"), ("ion", "famicons"), ("fa", "la"), ("mdi", "ic", "zmdi"))
-_MATERIAL: Final = ("ic", "material-symbols")
+_FORKS: Final = (
+    ("feather", "lucide", "meteor-icons"),
+    ("ion", "famicons"),
+    ("fa", "la"),
+    ("mdi", "ic", "zmdi"),
+    ("ic", "material-symbols"),
+)
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,7 @@ class IconFamilies:
         folder: the cache of packages.
         split: ``train``, ``val``, ``test`` or ``all``.
         families: of that split.
-        problems: families that were left out for their licence.
+        problems: families that were left out for their licence, or as copies.
     """
 
     folder: Path
@@ -134,8 +139,9 @@ def read(folder: Path, split: str = "all") -> IconFamilies:
     """The families of a split, from the package that `packages.fetch` has put into `folder`.
 
     Takes part: every family of one colour that draws at least `LEAST` of the `TYPES`. Families
-    whose licence forbids commercial use are left out. A split holds whole families, and sisters
-    (versions, weights and forks of one design) stay together.
+    whose licence forbids commercial use are left out, and those that repeat another family (half
+    of their drawings are the same): nobody can say which of two equal icons belongs. A split holds
+    whole families, and sisters (versions, weights and forks of one design) stay together.
 
     Args:
         folder: the cache that holds `PACKAGE`.
@@ -156,6 +162,7 @@ def read(folder: Path, split: str = "all") -> IconFamilies:
         ) from error
     origin = sisters(about)
     families: list[Family] = []
+    drawn: dict[str, dict[str, str]] = {}
     problems: list[Problem] = []
     for prefix, info in sorted(about.items()):
         if info.get("palette"):
@@ -166,14 +173,22 @@ def read(folder: Path, split: str = "all") -> IconFamilies:
             continue
         if split not in ("all", part_of(origin[prefix])):
             continue
-        names = IconSet.read(_file(folder, prefix)).names()
+        drawings = IconSet.read(_file(folder, prefix))
+        names = drawings.names()
         icons = {kind: names[kind] for kind in TYPES if kind in names}
         # Two names of one drawing would be two items that are one picture: the first name has it.
         first = {drawing: kind for kind, drawing in reversed(icons.items())}
         icons = {kind: drawing for kind, drawing in icons.items() if first[drawing] == kind}
         if len(icons) >= LEAST:
             families.append(Family(prefix, origin[prefix], licences[prefix], icons))
-    return IconFamilies(Path(folder), split, tuple(families), tuple(problems))
+            drawn[prefix] = {kind: drawings.svg(name) for kind, name in icons.items()}
+    copies = _copies(drawn)
+    problems += [
+        Problem(f"{copy}.json", None, copy, f"the family {copy} repeats {of}; left out", "copy")
+        for copy, of in copies.items()
+    ]
+    kept = tuple(family for family in families if family.prefix not in copies)
+    return IconFamilies(Path(folder), split, kept, tuple(problems))
 
 
 def part_of(sisters: str) -> str:
@@ -206,9 +221,11 @@ def sisters(about: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     first: dict[str, str] = {}
     for prefix, info in about.items():
         author = info.get("author", {})
-        owner = str(author.get("url") or author.get("name") or prefix).lower().rstrip("/")
+        # https://github.com/OWNER/REPOSITORY: one owner has several repositories
+        owner = str(author.get("url") or author.get("name") or prefix).lower()
+        owner = "/".join(owner.split("/")[:4])
         stem = re.sub(r"\d+$", "", prefix.partition("-")[0])
-        forks = [f"fork {n}" for n, names in enumerate((*_FORKS, _MATERIAL)) if prefix in names]
+        forks = [f"fork {n}" for n, names in enumerate(_FORKS) if prefix in names]
         for key in (f"author {owner}", f"stem {stem}", *forks):
             a, b = sorted((root(prefix), root(first.setdefault(key, prefix))))
             parent[b] = a
@@ -231,6 +248,22 @@ def outfits_of(family: str, kinds: Sequence[str]) -> dict[str, tuple[str, ...]]:
         for place, kind in enumerate(order):
             found[kind].append(f"{family}/{turn}-{min(place // SIZE, count - 1)}")
     return {kind: tuple(names) for kind, names in found.items()}
+
+
+def _copies(drawn: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Families half of whose drawings are those of another one that draws as many types or more."""
+    kept: list[str] = []
+    found: dict[str, str] = {}
+    for prefix in sorted(drawn, key=lambda name: (-len(drawn[name]), name)):
+        own = drawn[prefix]
+        for other in kept:
+            same = sum(drawn[other].get(kind) == svg for kind, svg in own.items())
+            if 2 * same >= len(own):
+                found[prefix] = other
+                break
+        else:
+            kept.append(prefix)
+    return found
 
 
 def _file(folder: Path, prefix: str) -> Path:
