@@ -20,9 +20,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         name: {"license": {"spdx": "MIT"}, "author": {"name": name}} for name in ("one", "two")
     }
     (folder / "collections.json").write_text(json.dumps(about))
-    for name in about:
+    for number, name in enumerate(about):
         icons = {
-            kind: {"body": f'<path d="M{n} {len(name)}h9v{n + 2}z"/>'}
+            kind: {"body": f'<path d="M{n} {number}h9v{n + 2}z"/>'}
             for n, kind in enumerate(TYPES[:12])
         }
         (folder / "json" / f"{name}.json").write_text(json.dumps({"prefix": name, "icons": icons}))
