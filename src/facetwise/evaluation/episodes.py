@@ -124,20 +124,21 @@ def mean_scores(scorer: Scorer, episodes: Episodes) -> Tensor:
     """Mean score of each query with the shots of each way: (E, W Q, W).
 
     Every pair of items that occurs in any episode is scored once, whichever of the two asks: scores
-    are symmetric. Where episodes hold most pairs that there are, all are scored, in tiles.
+    are symmetric. Where episodes draw most pairs that there are, all are scored, in tiles.
     """
     query, support = episodes.query.flatten(1), episodes.support.flatten(1)
     used, number = torch.cat([query, support], 1).unique(return_inverse=True)
     pairs = query.numel() * support.shape[1]
-    possible = len(used) ** 2 // 2
+    # of len(used)^2 / 2; random draws then hit half of them, and tiles are cheaper than lists
+    most = 3 * len(used) ** 2 // 8
     shots = episodes.support.shape[2]
-    if pairs <= min(possible, _PAIRS):
+    if pairs <= min(most, _PAIRS):
         low = torch.minimum(query[:, :, None], support[:, None])
         high = torch.maximum(query[:, :, None], support[:, None])
         keys, where = (low * len(scorer) + high).unique(return_inverse=True)
         scores = scorer.pairs(keys // len(scorer), keys % len(scorer))[where]
         return scores.view(*query.shape, -1, shots).mean(3)
-    if pairs > possible and len(used) <= _TABLE:
+    if pairs > most and len(used) <= _TABLE:
         table = _table(scorer, used)
         queries, shots_of = number.split([query.shape[1], support.shape[1]], dim=1)
         # Whole rows of the table first, then the queries' columns: a score by its two numbers
