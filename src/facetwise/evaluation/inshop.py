@@ -32,7 +32,7 @@ def run(request: Request) -> dict[str, Any]:
     photos = benchmark_groups(request, source, "inshop")
     column = photos.collection.table(["status"])["status"].to_pylist()
     rows = {
-        status: torch.tensor([row for row, one in enumerate(column) if one == status])
+        status: torch.tensor([row for row, one in enumerate(column) if one == status]).long()
         for status in ("query", "gallery")
     }
     figures = retrieval_figures(
