@@ -120,6 +120,6 @@ def test_a_run_is_measured_from_the_command_line(folder, tiny_run, figures):
     assert found["split"] == "val"
     assert 0 <= found["fitb"] <= 100
     assert set(found["control"]) == {
-        *("head, cosine", "frozen features", "frozen features, type-centred")
+        *("head, cosine", "last layer", "frozen features", "frozen features, type-centred")
     }
     assert figures(*command) == {**found, "seconds": pytest.approx(0, abs=60)}

@@ -103,7 +103,7 @@ def test_own_groups(shop, tiny_run, figures):
     found = figures(tiny_run, "--benchmark", "few-shot", "--data", shop.path, *words)
     assert {"accuracy", "ci95", "episodes", "seconds", "prototypes", "control"} <= set(found)
     assert (found["way"], found["classes"], found["images"]) == (3, 3, 60)
-    assert set(found["control"]) == {"head, cosine", "frozen features"}
+    assert set(found["control"]) == {"head, cosine", "last layer", "frozen features"}
     both = figures(
         *(tiny_run, tiny_run, "--against", tiny_run, "--benchmark", "few-shot"),
         *("--collection", shop.path, *words),

@@ -49,7 +49,7 @@ def test_own_outfits_from_the_command_line(tmp_path, tiny_run, figures):
     assert (found["questions"], found["outfits"], found["chance"]) == (12, 24, 25)
     assert 0 <= found["fitb"] <= 100 and 0 <= found["auc"] <= 1 and found["seen"] == 0
     assert set(found["control"]) == {
-        *("head, cosine", "frozen features", "frozen features, type-centred"),
+        *("head, cosine", "last layer", "frozen features", "frozen features, type-centred"),
     }
     again = figures(*ask)
     assert {**again, "seconds": 0} == {**found, "seconds": 0}

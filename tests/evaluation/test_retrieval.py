@@ -109,9 +109,9 @@ def test_own_groups(tmp_path, tiny_run, figures):
     assert {"R@1", "R@5", "R@10", "map_at_r", "queries", "gallery", "seconds"} <= set(found)
     assert found["reranked"]["first"] == 100
     assert found["against"]["R@1_difference"] == 0
-    assert set(found["control"]) == {"head, cosine", "frozen features"}
+    assert set(found["control"]) == {"head, cosine", "last layer", "frozen features"}
     sets = figures(tiny_run, "--benchmark", "retrieval", "--data", shop.path, "--using", "sets")
-    assert set(sets["control"]) == {"mean vectors", "frozen features"}
+    assert set(sets["control"]) == {"mean vectors", "last layer", "frozen features"}
 
 
 def test_scores_of_pictures_are_not_saved(tmp_path, tiny_run, capsys):

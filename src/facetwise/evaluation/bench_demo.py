@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 __all__ = ["Comparison", "compare", "comparison_tables", "run_bench"]
 
 _TEXT_ROWS = ("untrained heads", "ridge regression", "single vector (VSE)", "DivE")
-_IMAGE_ROWS = ("frozen features", "siamese", "PAN's head, cosine", "PAN")
+_IMAGE_ROWS = ("last layer", "frozen features", "siamese", "PAN's head, cosine", "PAN")
 SIAMESE_MARGIN = 0.2
 """Of cosines; FIELDNOTES' tuned siamese. PAN's scores lie in [0, 1], where .5 is as far."""
 
@@ -217,6 +217,7 @@ def _image_image(shared: Comparison, trained: Model, siamese: Any) -> dict[str, 
 
     out: dict[str, Any] = {}
     for name, score in (
+        ("last layer", dot(F.normalize(plain[:, : PARTS[0]], dim=-1))),
         ("frozen features", dot(plain)),
         ("siamese", dot(own)),
         ("PAN's head, cosine", dot(cosine)),

@@ -13,10 +13,12 @@ from torch import Tensor
 
 from facetwise.data import Collection
 from facetwise.encoders import ImageFeatures, image_features
+from facetwise.encoders.image import PARTS
 from facetwise.errors import InputError
 from facetwise.evaluation.image_image import Retrieval, agreement, group_labels, retrieval
 from facetwise.evaluation.image_text import ImageText, image_text, matches
 from facetwise.evaluation.report import PairFigures, Report
+from facetwise.evaluation.scorers import cosine_scorer
 from facetwise.models import PAN, Model
 from facetwise.similarity import relevance_entropy, relevance_mass
 
@@ -155,6 +157,7 @@ def pair_figures(
         found=retrieval(by_model, groups),
         head_cosine=retrieval(by_head, groups),
         untrained=retrieval(by_features, groups),
+        last_layer=retrieval(cosine_scorer("last layer", plain[:, : PARTS[0]]).matrix, groups),
         pair_entropy=pair_entropy,
         mean_entropy=mean_entropy,
         free_mass=free,

@@ -22,7 +22,8 @@ class PairFigures:
     Attributes:
         found: by the model's score; None where there are no groups.
         head_cosine: PAN's trained head under plain cosine: what is left without conditions.
-        untrained: the frozen features under cosine.
+        untrained: the frozen features under cosine, all layers that the head sees.
+        last_layer: the encoder's last layer alone, often the better of the two.
         pair_entropy, mean_entropy: of the relevance, in nats. Equal means that it is the same for
             all pairs: collapsed (FIELDNOTES, PAN 5).
         free_mass: share of the relevance on unsupervised conditions.
@@ -33,6 +34,7 @@ class PairFigures:
     found: Retrieval | None
     head_cosine: Retrieval | None
     untrained: Retrieval | None
+    last_layer: Retrieval | None
     pair_entropy: float
     mean_entropy: float
     free_mass: float
@@ -46,6 +48,7 @@ class PairFigures:
             for name, value in (
                 ("head_cosine_map_at_r", self.head_cosine),
                 ("untrained_map_at_r", self.untrained),
+                ("last_layer_map_at_r", self.last_layer),
             )
         }
         out["relevance"] = {
@@ -118,6 +121,7 @@ class Report:
         if self.pairs is not None:
             rows += [
                 ("frozen features", self.pairs.untrained),
+                ("last layer alone", self.pairs.last_layer),
                 ("pair model's head, cosine", self.pairs.head_cosine),
                 ("pair model", self.pairs.found),
             ]

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from facetwise.encoders import ImageFeatures
+from facetwise.encoders.image import PARTS
 from facetwise.errors import InputError
 from facetwise.models import Model
 from facetwise.similarity import SetSimilarity, score_matrix, score_pairs
@@ -129,8 +130,9 @@ def image_scorers(
 
     Returns:
         The run's own scorer (``pairs`` or ``sets``); then of a pair model its head under the plain
-        cosine (``head, cosine``), of a set model the sets' mean vectors (``mean vectors``); and the
-        frozen features (``frozen features``).
+        cosine (``head, cosine``), of a set model the sets' mean vectors (``mean vectors``); and
+        what no training gives: the encoder's last layer (``last layer``, hard to beat on photos of
+        things it knows) and all the frozen features that the heads see (``frozen features``).
 
     Raises:
         InputError: the run has no such model.
@@ -147,7 +149,7 @@ def image_scorers(
         return (
             set_scorer("sets", embedding.sets, model.sets.similarity),
             cosine_scorer("mean vectors", means),
-            cosine_scorer("frozen features", model.sets.norm(features.pooled)),
+            *_untrained(model.sets.norm(features.pooled)),
         )
     pan = model.pairs
     assert embedding.pairs is not None and pan is not None
@@ -155,7 +157,15 @@ def image_scorers(
     return (
         Scorer("pairs", (pairs,)),
         cosine_scorer("head, cosine", embedding.pairs),
-        cosine_scorer("frozen features", pan.norm(features.pooled)),
+        *_untrained(pan.norm(features.pooled)),
+    )
+
+
+def _untrained(features: Tensor) -> tuple[Scorer, Scorer]:
+    """Of the standardised features (N, P), whose first part is the last layer."""
+    return (
+        cosine_scorer("last layer", features[:, : PARTS[0]]),
+        cosine_scorer("frozen features", features),
     )
 
 

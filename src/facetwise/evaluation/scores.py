@@ -9,8 +9,7 @@ from typing import Any, Final
 import torch
 
 from facetwise.data.benchmarks import flickr8k, flickr30k
-from facetwise.data.benchmarks.eccv import ground_truth
-from facetwise.data.benchmarks.eccv import official_order
+from facetwise.data.benchmarks.eccv import ground_truth, official_order
 from facetwise.data.benchmarks.flickr8k_judgements import judgements
 from facetwise.errors import InputError
 from facetwise.evaluation.answers import Matrix
