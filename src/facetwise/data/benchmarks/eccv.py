@@ -28,8 +28,8 @@ __all__ = [
     "GroundTruth",
     "ground_truth",
     "is_installed",
-    "packaged",
     "official_order",
+    "packaged",
 ]
 
 Kind = Literal["original", "cxc", "eccv"]
