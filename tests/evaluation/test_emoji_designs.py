@@ -88,7 +88,11 @@ def test_a_run_is_measured_from_the_command_line(collection, tiny_run, figures):
         assert words["t2i"]["queries"] == words["texts"]
         assert words["i2t"]["positives"] == words["t2i"]["positives"] == 2 * words["images"]
         assert set(words["control"]) == {*("mean_vector_i2t_map_at_r", "mean_vector_t2i_map_at_r")}
-        assert set(found[part]["images"]["control"]) == {"head, cosine", "frozen features"}
+        assert set(found[part]["images"]["control"]) == {
+            "head, cosine",
+            "last layer",
+            "frozen features",
+        }
     assert found["seen"] == 0
 
 
