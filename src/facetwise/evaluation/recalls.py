@@ -8,6 +8,7 @@ is known to within a proven bound, and only those that could change a hit are sc
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from torch import Tensor
 from facetwise.metrics.bounded import bounded_first_ranks
 from facetwise.metrics.positives import Positives, first_places
 from facetwise.similarity import (
+    SIMILARITIES,
     coarse_precision,
     coarse_score_matrix,
     score_matrix,
@@ -77,19 +79,24 @@ def coarse_recalls(
         return exact_recalls(x, y, owner, similarity, ks=ks, normalized=normalized)
     coarse = coarse_score_matrix(x, y, similarity, precision=precision, normalized=normalized)
 
+    score = partial(SIMILARITIES[similarity], normalized=normalized)
+
     def exact(image: Tensor, caption: Tensor) -> Tensor:
-        return score_pairs(x, y, image, caption, similarity)
+        return score_pairs(x, y, image, caption, score)
 
     images = Positives.of_owner(owner, len(x))
+    captions = images.flipped(len(y))
+    own = exact(images.queries, images.items)
     i2t = bounded_first_ranks(
-        coarse.scores, coarse.x_error, coarse.y_error, images, exact, k=max(ks)
+        coarse.scores, coarse.x_error, coarse.y_error, images, exact, own=own, k=max(ks)
     )
     t2i = bounded_first_ranks(
         coarse.scores.T,
         coarse.y_error,
         coarse.x_error,
-        images.flipped(len(y)),
+        captions,
         lambda caption, image: exact(image, caption),
+        own=own[images.items.argsort()],  # the edges by caption, each of which has one
         k=max(ks),
     )
     return {"i2t": _recalls(i2t, ks), "t2i": _recalls(t2i, ks)}

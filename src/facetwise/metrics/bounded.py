@@ -23,6 +23,7 @@ def bounded_first_ranks(
     positives: Positives,
     exact: Callable[[Tensor, Tensor], Tensor],
     *,
+    own: Tensor | None = None,
     k: int = 10,
     ties: Ties = "pessimistic",
 ) -> Tensor:
@@ -39,6 +40,7 @@ def bounded_first_ranks(
         n_error: (N,) of the items.
         positives: E edges of these Q queries.
         exact: query numbers (P,) and item numbers (P,) -> exact scores (P,).
+        own: (E,) exact scores of the positives, if they are known already.
         k: ranks beyond it are not told apart.
         ties: irrelevant items of the same exact score stand before (`"pessimistic"`) or behind.
 
@@ -62,7 +64,7 @@ def bounded_first_ranks(
             f"errors {tuple(q_error.shape)} and {tuple(n_error.shape)} do not fit scores "
             f"{tuple(scores.shape)}"
         )
-    own = exact(positives.queries, positives.items)
+    own = exact(positives.queries, positives.items) if own is None else own
     best = own.new_full((len(positives),), -torch.inf)
     best.scatter_reduce_(0, positives.queries, own, "amax")
     error = q_error + n_error.max()

@@ -19,7 +19,7 @@ from typing import Final, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from facetwise.similarity.sets import check_sets, mean_log_sums, unit
+from facetwise.similarity.sets import check_sets, fits_exponent, mean_log_sums, unit
 
 __all__ = ["CoarseScores", "Precision", "coarse_precision", "coarse_score_matrix"]
 
@@ -101,7 +101,7 @@ def coarse_score_matrix(
 
 
 def _smooth_chamfer(c: Tensor, alpha: float) -> Tensor:
-    if alpha + math.log(max(c.shape[0], c.shape[2])) > 80:  # beyond what exp holds in float32
+    if not fits_exponent(alpha, c.shape[0], c.shape[2]):
         c = c * alpha
         return (c.logsumexp(2).mean(0) + c.logsumexp(0).mean(1)) / (2 * alpha)
     return mean_log_sums(c.mul_(alpha).exp_(), alpha, None, None) / (2 * alpha)

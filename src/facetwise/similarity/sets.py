@@ -18,6 +18,7 @@ __all__ = [
     "average",
     "chamfer",
     "check_sets",
+    "fits_exponent",
     "max_pair",
     "mean_log_sums",
     "mean_vectors",
@@ -124,7 +125,7 @@ def smooth_chamfer(
         scale=1.0 if half else alpha,
     )
     c = alpha * c if half else c
-    if c.requires_grad or alpha + math.log(max(c.shape[0], c.shape[2])) > _LARGEST_EXPONENT:
+    if c.requires_grad or not fits_exponent(alpha, c.shape[0], c.shape[2]):
         of_x = _hide(c, y_mask, 2).logsumexp(2)  # (K, N, M)
         of_y = _hide(c, x_mask, 0).logsumexp(0)  # (N, L, M)
         total = _mean_slots(of_x, x_mask, 0) + _mean_slots(of_y, y_mask, 1)
@@ -210,6 +211,11 @@ def _mean_vector(x: Tensor, mask: Tensor | None, normalized: bool) -> Tensor:
     x = x if normalized else unit(x)
     count = x.shape[1] if mask is None else mask.sum(1, keepdim=True)
     return x.sum(1) / count
+
+
+def fits_exponent(alpha: float, k: int, k_y: int) -> bool:
+    """Whether sums of exp(alpha c) over the slots of either set stay inside float32."""
+    return 0 < alpha <= _LARGEST_EXPONENT - math.log(max(k, k_y))
 
 
 def mean_log_sums(e: Tensor, alpha: float, x_mask: Tensor | None, y_mask: Tensor | None) -> Tensor:
