@@ -48,8 +48,12 @@ def cache(tmp_path: Path) -> Path:
     save(words / "en" / "data.json", EMOJI)
     german = [{"hexcode": "1F34E", "label": "roter Apfel", "tags": ["Obst"]}]
     save(words / "de" / "data.json", german)
-    group = [{"message": f"group {n}"} for n in range(3)]
-    save(words / "en" / "messages.json", {"groups": group, "subgroups": group})
+    # as in the package: an entry more than there are numbers, which only the keys put right
+    keys = {str(n): f"key-{n}" for n in range(3)}
+    save(words / "meta" / "groups.json", {"groups": keys, "subgroups": keys})
+    messages = [{"key": f"key-{n}", "message": f"group {n}"} for n in range(3)]
+    messages.insert(1, {"key": "key-old", "message": "no number has me"})
+    save(words / "en" / "messages.json", {"groups": messages, "subgroups": messages})
     save(words / "en" / "shortcodes" / "cldr.json", {"1F34F": ["apple_green", "granny"]})
     save(words / "meta" / "unicode-names.json", {"1F44B": "WAVING HAND SIGN"})
     for artist, package in ARTISTS.items():

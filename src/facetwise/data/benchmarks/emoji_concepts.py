@@ -68,8 +68,7 @@ def concepts(words: Path, languages: Sequence[str]) -> list[Concept]:
     Raises:
         InputError: a file is missing or damaged, or there is no such language.
     """
-    messages = _json(words / "en" / "messages.json")
-    groups, subgroups = ([m["message"] for m in messages[key]] for key in ("groups", "subgroups"))
+    groups, subgroups = (_names(words, kind) for kind in ("groups", "subgroups"))
     texts: dict[str, dict[tuple[str, str], None]] = {}
     for language in languages:
         file = words / language / "data.json"
@@ -96,8 +95,8 @@ def concepts(words: Path, languages: Sequence[str]) -> list[Concept]:
                 label=str(entry["label"]),
                 texts=tuple(texts.get(code, {})),
                 tags=tuple(dict.fromkeys(map(str, entry.get("tags", ())))),
-                category=str(groups[entry["group"]]),
-                subgroup=str(subgroups[entry["subgroup"]]),
+                category=groups[entry["group"]],
+                subgroup=subgroups[entry["subgroup"]],
                 gender=gender or ("person" if family in gendered else None),
                 tones={
                     plain(skin["hexcode"]): tuple(_TONES[tone - 1] for tone in _tones(skin))
@@ -166,6 +165,18 @@ def _flat(name: str) -> str:
 def _tones(skin: Mapping[str, Any]) -> tuple[int, ...]:
     tone = skin["tone"]
     return tuple(dict.fromkeys(tone)) if isinstance(tone, list) else (int(tone),)
+
+
+def _names(words: Path, kind: str) -> dict[int, str]:
+    """Number to English name of the groups or subgroups.
+
+    By their keys: the list of messages has an entry more than there are numbers, so that places in
+    it are one too far for half of them.
+    """
+    keys: dict[str, str] = _json(words / "meta" / "groups.json")[kind]
+    messages = _json(words / "en" / "messages.json")[kind]
+    named = {str(message["key"]): str(message["message"]) for message in messages}
+    return {int(number): named.get(key, key) for number, key in keys.items()}
 
 
 def _json(file: Path) -> Any:
