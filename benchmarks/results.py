@@ -1,12 +1,13 @@
-"""Write docs/results.md from what `facetwise bench demo` measured.
+"""Write docs/results.md and docs/speed.md from what was measured.
 
 facetwise bench demo --seeds 3 --json > docs/results/bench-demo.json
+python benchmarks/coco5k.py > docs/results/speed-coco5k.json      # and so on, see `speed`
 python benchmarks/results.py
 """
 
 import json
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean, median, stdev
 
 DOCS = Path(__file__).parent.parent / "docs"
 SOURCE = DOCS / "results" / "bench-demo.json"
@@ -113,7 +114,112 @@ Weighing a condition thrice, on held-out pictures; pairs with an unknown value d
 """
 
 
+def speed(folder: Path) -> str:
+    """docs/speed.md."""
+    coco, eccv, few, one = (
+        json.loads((folder / f"speed-{name}.json").read_text())
+        for name in ("coco5k", "eccv", "few-shot", "similarity")
+    )
+    memory = coco["peak_memory_beyond_embeddings_GiB"]
+    seconds = {name: f"{median(times):.1f}" for name, times in coco["seconds"].items()}
+    scoring = table(
+        ["", "seconds", "of the product", "memory beyond the embeddings"],
+        [
+            ["bare float32 matrix product", seconds["product"], "1", ""],
+            [
+                "scores and ranks, float32",
+                seconds["float32"],
+                str(coco["ratio_float32"]),
+                f"{memory['float32']} GiB",
+            ],
+            [
+                "scores and ranks, 8-bit, what is close again",
+                seconds["reduced"],
+                str(coco["ratio_reduced"]),
+                f"{memory['reduced']} GiB",
+            ],
+        ],
+    )
+    official = table(
+        ["COCO 1K of full rankings", "CPU seconds", "times faster"],
+        [
+            ["the package eccv-caption", f"{eccv['eccv_caption_cpu_s']:.1f}", ""],
+            [
+                "ours, of rankings as arrays",
+                f"{eccv['from_rankings_cpu_s']:.2f}",
+                f"{eccv['times_faster_from_rankings']:.0f}",
+            ],
+            [
+                "ours, of the score matrix",
+                f"{eccv['from_scores_cpu_s']:.2f}",
+                f"{eccv['times_faster_from_scores']:.0f}",
+            ],
+            [
+                "ours, of the package's lists, reading included",
+                f"{eccv['from_rankings_cpu_s'] + eccv['reading_the_lists_cpu_s']:.1f}",
+                f"{eccv['times_faster_reading_included']:.1f}",
+            ],
+        ],
+    )
+    episodes = table(
+        ["600 episodes", "distinct pairs", "of scoring each once"],
+        [
+            [entry["what"], f"{entry['distinct_pairs']:,}", str(entry["ratio"])]
+            for entry in few["results"]
+        ],
+    )
+    products = table(
+        ["", "conditions or sets", "width", "of the product"],
+        [
+            [
+                entry["what"],
+                str(entry["M"]),
+                str(entry.get("D", entry.get("d"))),
+                str(entry["ratio"]),
+            ]
+            for entry in one["results"]
+        ],
+    )
+    same = "the same" if coco["same_recalls"] else "NOT THE SAME"
+    return f"""# Speed
+
+Written by `python benchmarks/results.py`; do not edit. Ratios are of medians taken in one run;
+machines differ and wander, so run them yourself. {coco["machine"]["cores"]} cores,
+PyTorch {coco["machine"]["torch"]}.
+
+## A COCO-5K sized test
+
+`python benchmarks/coco5k.py`, {coco["machine"]["threads"]} threads: {coco["images"]:,} images
+against {coco["captions"]:,} captions, K = {coco["K"]}, D = {coco["D"]}, smooth-Chamfer, both
+directions, R@1, R@5 and R@10. The recalls of the reduced precision are {same}.
+
+{scoring}
+
+## Beside the official package
+
+`python benchmarks/eccv.py --threads 1`; the largest difference of any figure is
+{eccv["largest_difference"]:.0e}.
+
+{official}
+
+## Few-shot episodes
+
+`python benchmarks/few_shot.py --threads 1`: PAN, d = 512, M = 50, 50 classes of 60 pictures.
+
+{episodes}
+
+## Scoring against the bare matrix product
+
+`python benchmarks/similarity.py --threads {one["machine"]["threads"]}`. Of smooth-Chamfer, {2560:,}
+sets are ranked; of PAN, `against` is one query and 20,000 items, `listed` 20,480 pairs drawn at
+random out of 10,000 items, which have to be gathered first.
+
+{products}
+"""
+
+
 def main() -> None:
+    (DOCS / "speed.md").write_text(speed(SOURCE.parent), encoding="utf-8")
     (DOCS / "results.md").write_text(page(json.loads(SOURCE.read_text())), encoding="utf-8")
 
 

@@ -1,5 +1,6 @@
 """One file for each protocol, and the report it prints."""
 
+from facetwise.evaluation.benchmarks import BENCHMARKS, run_benchmark
 from facetwise.evaluation.image_image import Retrieval, retrieval
 from facetwise.evaluation.image_text import ImageText, image_text
 from facetwise.evaluation.own import evaluate
@@ -7,6 +8,7 @@ from facetwise.evaluation.report import PairFigures, Report
 from facetwise.evaluation.request import Request
 
 __all__ = [
+    "BENCHMARKS",
     "ImageText",
     "PairFigures",
     "Report",
@@ -15,4 +17,5 @@ __all__ = [
     "evaluate",
     "image_text",
     "retrieval",
+    "run_benchmark",
 ]
