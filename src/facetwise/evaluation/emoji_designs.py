@@ -194,14 +194,20 @@ def _attributes(
     often = torch.zeros(int(concepts.max()) + 1, states.shape[1])
     often.index_put_((concepts,), seen.float())
     tags = ((often.sum(0) >= _TAG_CONCEPTS) & unseen.any(0)).nonzero().squeeze(1)
-    scorers = request.scorers(collection, rows)
-    found = [
-        probe(scorer.h[: len(train)], seen[:, tags], scorer.h[len(train) :], unseen[:, tags])
-        for scorer in (scorers[0], scorers[-1])
-    ]
+    own, *controls = (
+        (scorer.name, 100 * probe(*_halves(scorer, len(train), seen[:, tags], unseen[:, tags])))
+        for scorer in request.scorers(collection, rows)
+    )
     return {
         "tags": len(tags),
-        "map": round(100 * found[0], 2),
+        "map": round(own[1], 2),
         "chance": round(100 * unseen[:, tags].double().mean().item(), 2),
-        "control": {f"{scorers[-1].name}": {"map": round(100 * found[1], 2)}},
+        "control": {name: {"map": round(value, 2)} for name, value in controls},
     }
+
+
+def _halves(
+    scorer: Scorer, count: int, seen: Tensor, unseen: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """What `probe` takes: embeddings and tags of the first `count` items, and of the others."""
+    return scorer.h[:count], seen, scorer.h[count:], unseen
