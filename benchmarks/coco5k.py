@@ -10,8 +10,6 @@ embeddings are random, as wide and as noisy as trained ones.
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import time
 from pathlib import Path
@@ -20,6 +18,7 @@ import torch
 
 from facetwise.evaluation.recalls import coarse_recalls, exact_recalls
 from facetwise.similarity.sets import unit
+from machine import machine
 
 
 def embeddings(images: int, k: int, d: int, noise: float) -> tuple[torch.Tensor, torch.Tensor]:
@@ -104,13 +103,7 @@ def main() -> None:
                 "same_recalls": found["float32"] == found["reduced"],
                 "recalls": found["float32"],
                 "peak_memory_beyond_embeddings_GiB": memory,
-                "machine": {
-                    "processor": platform.processor() or platform.machine(),
-                    "cores": os.cpu_count(),
-                    "threads": torch.get_num_threads(),
-                    "python": platform.python_version(),
-                    "torch": torch.__version__,
-                },
+                "machine": machine(),
             },
             indent=2,
         )

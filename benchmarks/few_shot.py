@@ -10,8 +10,6 @@ else. A ratio is of medians, both timed in turn in the same run so that a busy m
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable
@@ -22,6 +20,7 @@ from facetwise.evaluation.episodes import Episodes, draw_episodes, mean_scores
 from facetwise.evaluation.scorers import Embedded, Scorer
 from facetwise.metrics import few_shot_accuracy
 from facetwise.similarity import ConditionalSimilarity
+from machine import machine
 
 CLASSES, PICTURES, DIM, CONDITIONS = 50, 60, 512, 50
 
@@ -90,15 +89,7 @@ def main() -> None:
             measure(scorer, way, shot, args.episodes, args.repeats)
             for way, shot in ((5, 5), (5, 1), (0, 5))
         ]
-    machine = {
-        "processor": platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-    }
-    print(json.dumps({"machine": machine, "results": results}, indent=2))
+    print(json.dumps({"machine": machine(), "results": results}, indent=2))
 
 
 if __name__ == "__main__":

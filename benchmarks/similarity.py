@@ -8,8 +8,6 @@ both timed in turn in the same run so that a busy machine slows both.
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable
@@ -18,6 +16,7 @@ import torch
 
 from facetwise.similarity import ConditionalSimilarity, score_matrix
 from facetwise.similarity.sets import unit
+from machine import machine
 
 
 def compare(work: Callable[[], object], product: Callable[[], object], repeats: int) -> dict:
@@ -96,15 +95,7 @@ def main() -> None:
             listed(10_000, 20_480, 512, 50, args.repeats),
             listed(10_000, 20_480, 512, 312, args.repeats),
         ]
-    machine = {
-        "processor": platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-    }
-    print(json.dumps({"machine": machine, "results": results}, indent=2))
+    print(json.dumps({"machine": machine(), "results": results}, indent=2))
 
 
 if __name__ == "__main__":

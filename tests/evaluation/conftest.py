@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from facetwise.cli.main import main
+from facetwise.data import Collection
 from facetwise.data.synthetic import shapes_collection
 from facetwise.encoders import ImageEncoder, TextEncoder, image_features
 from facetwise.models import PAN, DivE, DivEConfig, Model, PANConfig
@@ -19,11 +20,8 @@ from facetwise.models import PAN, DivE, DivEConfig, Model, PANConfig
 _WORDS = ("a red square", "a blue field", "some green thing", "the dark one", "light", "grey")
 
 
-@pytest.fixture(scope="session")
-def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Untrained set and pair models, saved."""
-    folder = tmp_path_factory.mktemp("tiny")
-    collection = shapes_collection(folder / "shapes.collection", n=40)
+def _untrained(collection: Collection, seen: int = 0) -> Model:
+    """A run over both kinds of models that knows nothing, and was shown the first `seen`."""
     encoder = ImageEncoder(32)
     features = image_features(collection, encoder, range(len(collection)))
     g = torch.Generator().manual_seed(0)
@@ -31,7 +29,21 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sets.fit_statistics(features)
     pairs = PAN(PANConfig(free=1, width=8), ["shape", "colour"], g)
     pairs.fit_statistics(features.pooled, g)
-    Model(encoder, TextEncoder(), sets=sets, pairs=pairs, name="tiny").save(folder / "run")
+    hashes = frozenset(collection.image_hashes[:seen])
+    return Model(encoder, TextEncoder(), sets=sets, pairs=pairs, trained_on=hashes, name="tiny")
+
+
+@pytest.fixture(scope="session")
+def untrained() -> Callable[..., Model]:
+    """Makes a run that knows nothing: collection, seen=0 -> Model."""
+    return _untrained
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Untrained set and pair models, saved."""
+    folder = tmp_path_factory.mktemp("tiny")
+    _untrained(shapes_collection(folder / "shapes.collection", n=40)).save(folder / "run")
     return folder / "run"
 
 

@@ -1,16 +1,14 @@
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from facetwise.data import Collection, Item
 from facetwise.data.synthetic import shapes_collection
-from facetwise.encoders import ImageEncoder, TextEncoder, image_features
 from facetwise.errors import InputError
 from facetwise.evaluation import evaluate
-from facetwise.models import PAN, DivE, DivEConfig, Model, PANConfig
+from facetwise.models import Model
 
 
 @pytest.fixture(scope="module")
@@ -18,19 +16,9 @@ def collection(tmp_path_factory: pytest.TempPathFactory) -> Collection:
     return shapes_collection(tmp_path_factory.mktemp("own") / "shapes.collection", n=60)
 
 
-def untrained(collection: Collection, seen: int = 0) -> Model:
-    encoder = ImageEncoder(32)
-    features = image_features(collection, encoder, range(len(collection)))
-    g = torch.Generator().manual_seed(0)
-    sets = DivE(DivEConfig(dim=32, hidden=32, local_dim=16, heads=2, head_dim=8), g)
-    sets.fit_statistics(features)
-    pairs = PAN(PANConfig(free=1, width=8), ["shape", "colour"], g)
-    pairs.fit_statistics(features.pooled, g)
-    hashes = frozenset(collection.image_hashes[:seen])
-    return Model(encoder, TextEncoder(), sets=sets, pairs=pairs, trained_on=hashes)
-
-
-def test_report_has_texts_groups_and_controls(collection: Collection) -> None:
+def test_report_has_texts_groups_and_controls(
+    collection: Collection, untrained: Callable[..., Model]
+) -> None:
     report = evaluate(untrained(collection, seen=20), collection)
     figures = report.to_dict()
     assert figures["split"] == "held-out"
@@ -43,7 +31,7 @@ def test_report_has_texts_groups_and_controls(collection: Collection) -> None:
     assert pairs["control"]["untrained_map_at_r"] is not None
 
 
-def test_table_can_be_shown(collection: Collection) -> None:
+def test_table_can_be_shown(collection: Collection, untrained: Callable[..., Model]) -> None:
     from rich.console import Console
 
     console = Console(width=120, record=True, file=io.StringIO())
@@ -52,7 +40,7 @@ def test_table_can_be_shown(collection: Collection) -> None:
 
 
 def test_pictures_seen_in_training_are_left_out_by_content(
-    collection: Collection, tmp_path: Path
+    collection: Collection, untrained: Callable[..., Model], tmp_path: Path
 ) -> None:
     model = untrained(collection, seen=20)
     other = Collection.create(tmp_path / "copy.collection", _renamed(collection))
@@ -61,12 +49,16 @@ def test_pictures_seen_in_training_are_left_out_by_content(
     assert evaluate(model, other, split="all").items == len(collection)
 
 
-def test_nothing_held_out_says_the_way_out(collection: Collection) -> None:
+def test_nothing_held_out_says_the_way_out(
+    collection: Collection, untrained: Callable[..., Model]
+) -> None:
     with pytest.raises(InputError, match=r"--split all"):
         evaluate(untrained(collection, seen=len(collection)), collection)
 
 
-def test_unknown_split_names_those_there_are(collection: Collection) -> None:
+def test_unknown_split_names_those_there_are(
+    collection: Collection, untrained: Callable[..., Model]
+) -> None:
     with pytest.raises(InputError, match="held-out"):
         evaluate(untrained(collection), collection, split="tset")
 
