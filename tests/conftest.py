@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import io
 import math
+import os
+from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -88,6 +91,20 @@ def fake_index():
 @pytest.fixture
 def png_bytes():
     return picture("PNG")
+
+
+@pytest.fixture
+def real_data() -> Callable[[str], Path]:
+    """The folder of a real data set, or a skipped test: no test needs what cannot be passed on."""
+
+    def folder(name: str) -> Path:
+        beside = Path(__file__).parents[2] / "shared" / "data"
+        root = Path(os.environ.get("FACETWISE_DATA", beside))
+        if not (root / name).is_dir():
+            pytest.skip(f"no {name}/ in {root}; set FACETWISE_DATA to the unpacked data sets")
+        return root / name
+
+    return folder
 
 
 def plane_vectors(*degrees: float) -> Tensor:

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -30,11 +27,8 @@ def test_who_ignores_order_cannot_beat_the_ceiling(tmp_path):
     assert oracle_auc(tasks["ours, single"].compatibility) == 1
 
 
-def test_the_ceiling_of_the_released_files():
-    folder = Path(os.environ.get("FACETWISE_DATA", "")) / "polyvore_outfits"
-    if "FACETWISE_DATA" not in os.environ or not folder.is_dir():
-        pytest.skip("FACETWISE_DATA names no folder with polyvore_outfits")
-    tasks = polyvore_tasks(reader.read(folder, "valid"))
+def test_the_ceiling_of_the_released_files(real_data):
+    tasks = polyvore_tasks(reader.read(real_data("polyvore_outfits"), "valid"))
     assert round(oracle_auc(tasks["resampled"].compatibility), 4) == 0.8376
     assert oracle_auc(tasks["resampled, cleaned"].compatibility) == 1
 

@@ -152,7 +152,6 @@ def test_it_becomes_a_collection(folder, tmp_path):
     assert set(collection.splits) == {"val"}
 
 
-@pytest.mark.skipif("FACETWISE_DATA" not in os.environ, reason="needs FACETWISE_DATA=DIR")
-def test_real_photos():
-    source = ccp.read(Path(os.environ["FACETWISE_DATA"], "clothing-co-parsing"), "val")
+def test_real_photos(real_data):
+    source = ccp.read(real_data("clothing-co-parsing"), "val")
     assert (source.photos, len(source), source.problems) == (200, 923, ())

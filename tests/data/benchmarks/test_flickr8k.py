@@ -3,8 +3,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-from pathlib import Path
 
 import pytest
 
@@ -178,10 +176,8 @@ def test_an_unknown_split_lists_those_there_are(tmp_path):
         flickr8k.read(tmp_path, "validation")
 
 
-def test_real_flickr8k(monkeypatch):
-    folder = Path(os.environ.get("FACETWISE_DATA", "")) / "Flickr8k"
-    if "FACETWISE_DATA" not in os.environ or not folder.is_dir():
-        pytest.skip("FACETWISE_DATA names no folder with Flickr8k")
+def test_real_flickr8k(monkeypatch, real_data):
+    folder = real_data("Flickr8k")
     monkeypatch.setitem(flickr8k.SPLITS, "dev", 1000)
     monkeypatch.setitem(flickr8k.SPLITS, "train", 6000)
     dev = flickr8k.read(folder, "dev")

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-from pathlib import Path
 
 import pytest
 
@@ -202,11 +200,8 @@ def test_the_fingerprint_sees_pictures_and_words(tmp_path):
     assert read(tmp_path).fingerprint() != before
 
 
-def test_the_released_validation_questions():
-    folder = Path(os.environ.get("FACETWISE_DATA", "")) / "polyvore_outfits"
-    if "FACETWISE_DATA" not in os.environ or not folder.is_dir():
-        pytest.skip("FACETWISE_DATA names no folder with polyvore_outfits")
-    asked = polyvore.read(folder, "valid").tasks["resampled"]
+def test_the_released_validation_questions(real_data):
+    asked = polyvore.read(real_data("polyvore_outfits"), "valid").tasks["resampled"]
     assert (len(asked.blanks), len(asked.compatibility)) == (5000, 10_000)
     assert (asked.blanks.answers != 0).sum() == 1  # one question lists a given item first
     kept = cleaned(asked)
