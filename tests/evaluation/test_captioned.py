@@ -31,6 +31,18 @@ def test_flickr8k_prints_what_was_promised(tiny_run, flickr8k, figures):
     assert found["rsum_se"] > 0
 
 
+def test_flickr8ks_judges_are_answered_beside_its_test_photos(tiny_run, flickr8k, figures):
+    words = ("--benchmark", "flickr8k", "--data", flickr8k, "--split", "test", "--allow-partial")
+    found = figures(tiny_run, *words)
+    assert set(found) == {*KEYS, "problems", "judgements"}
+    assert found["judgements"]["expert"]["pairs"] == 60
+    assert "crowd" in found["judgements"]["control"]["mean_vectors"]
+    assert any("line 17" in problem for problem in found["problems"])
+    for file in ("ExpertAnnotations.txt", "CrowdFlowerAnnotations.txt"):
+        (flickr8k / file).unlink()
+    assert "judgements" not in figures(tiny_run, *words)
+
+
 def test_missing_photos_stop_unless_they_are_allowed(tiny_run, flickr8k, capsys, monkeypatch):
     monkeypatch.setenv("FACETWISE_CACHE", str(flickr8k / "cache"))
     words = ["evaluate", str(tiny_run), "--benchmark", "flickr8k", "--data", str(flickr8k)]

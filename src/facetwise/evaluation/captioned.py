@@ -12,7 +12,11 @@ from torch import Tensor
 
 from facetwise.data.benchmarks import coco, cxc, eccv, flickr8k, flickr30k
 from facetwise.data.benchmarks.captions import CaptionedImages
-from facetwise.data.benchmarks.flickr8k_judgements import judgements
+from facetwise.data.benchmarks.flickr8k_judgements import (
+    Judgements,
+    has_judgements,
+    judgements,
+)
 from facetwise.errors import InputError
 from facetwise.evaluation.answers import Matrix
 from facetwise.evaluation.coco import coco_1k as five_folds
@@ -68,8 +72,24 @@ class _Asked:
 
 
 def flickr8k_1k(request: Request) -> Mapping[str, Any]:
-    """Flickr8k: all photos of the split against all their captions."""
-    return _retrieval(request, _read(request, "flickr8k", flickr8k.read), all_together)
+    """Flickr8k: all photos of the split against all their captions.
+
+    Where the judgements of experts and crowd lie beside the test photos, they are answered, too:
+    recall and judgement do not agree on which model is better (FIELDNOTES, DivE 5).
+    """
+    data = _read(request, "flickr8k", flickr8k.read)
+    asked = _ask(request, data)
+    figures = _ranked(request, asked, all_together)
+    if data.split != "test" or not has_judgements(data.folder):
+        return figures
+    try:
+        found = _judged(asked, judgements(data.folder), allow_partial=True)
+    except InputError as error:  # nobody asked for them: no reason to lose the recalls
+        found = {"problems": [f"the judgements are left out: {error}"]}
+    notes = [*figures.get("problems", ()), *found.pop("problems", ())]
+    if found:
+        figures["judgements"] = found
+    return {**figures, "problems": notes} if notes else figures
 
 
 def flickr30k_1k(request: Request) -> Mapping[str, Any]:
@@ -91,13 +111,8 @@ def flickr8k_judgements(request: Request) -> Mapping[str, Any]:
     """Flickr8k: rank correlation of a run's scores with those of experts and of the crowd."""
     data = _read(request, "flickr8k-judgements", flickr8k.read)
     people = judgements(request.folder("flickr8k-judgements"))
-    asked = _ask(request, data)
-    found, control = (
-        judged(people, scores, data.images, data.caption_ids, allow_partial=request.allow_partial)
-        for scores in (asked.scores, asked.control)
-    )
-    control.pop("problems", None)
-    return _with_problems(data, {**found, "control": {"mean_vectors": control}})
+    found = _judged(_ask(request, data), people, allow_partial=request.allow_partial)
+    return _with_problems(data, found)
 
 
 def eccv_captions(request: Request) -> Mapping[str, Any]:
@@ -163,14 +178,25 @@ def crisscrossed_captions(request: Request) -> Mapping[str, Any]:
 
 
 def _retrieval(request: Request, data: CaptionedImages, protocol: _Protocol) -> dict[str, Any]:
-    asked = _ask(request, data)
+    return _ranked(request, _ask(request, data), protocol)
+
+
+def _ranked(request: Request, asked: _Asked, protocol: _Protocol) -> dict[str, Any]:
     found = protocol(asked.what, asked.owner, ties=request.ties, seed=request.seed)
     figures = found.to_dict()
     if request.rival is not None:
-        rival = scored([_encoded(request, request.rival, data)])
+        rival = scored([_encoded(request, request.rival, asked.data)])
         other = protocol(rival, asked.owner, ties=request.ties, seed=request.seed)
         figures["difference"] = difference(found, other, seed=request.seed)
-    return _with_problems(data, figures)
+    return _with_problems(asked.data, figures)
+
+
+def _judged(asked: _Asked, people: Judgements, *, allow_partial: bool) -> dict[str, Any]:
+    ids = (asked.data.images, asked.data.caption_ids)
+    found = judged(people, asked.scores, *ids, allow_partial=allow_partial)
+    control = judged(people, asked.control, *ids, allow_partial=allow_partial)
+    control.pop("problems", None)
+    return {**found, "control": {"mean_vectors": control}}
 
 
 def _read(request: Request, name: str, reader: Callable[..., CaptionedImages]) -> CaptionedImages:

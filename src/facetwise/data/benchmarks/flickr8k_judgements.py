@@ -19,7 +19,7 @@ from facetwise.data.benchmarks.reading import text_lines
 from facetwise.data.item import Problem
 from facetwise.errors import InputError
 
-__all__ = ["PUBLISHED", "Crowd", "Expert", "Judgements", "judgements"]
+__all__ = ["PUBLISHED", "Crowd", "Expert", "Judgements", "has_judgements", "judgements"]
 
 PUBLISHED: Final = {"ExpertAnnotations.txt": 5_822, "CrowdFlowerAnnotations.txt": 47_830}
 """Lines of the two files."""
@@ -75,6 +75,11 @@ class Judgements:
     expert: tuple[Expert, ...]
     crowd: tuple[Crowd, ...]
     problems: tuple[Problem, ...] = ()
+
+
+def has_judgements(folder: Path) -> bool:
+    """Whether any of the two files is there."""
+    return any((Path(folder) / place / name).is_file() for place in _PLACES for name in PUBLISHED)
 
 
 def judgements(folder: Path) -> Judgements:
