@@ -43,6 +43,20 @@ def test_flickr8ks_judges_are_answered_beside_its_test_photos(tiny_run, flickr8k
     assert "judgements" not in figures(tiny_run, *words)
 
 
+def test_of_a_damaged_block_the_first_lines_are_named_and_all_are_counted(
+    tiny_run, flickr8k, figures
+):
+    file = flickr8k / "CrowdFlowerAnnotations.txt"
+    file.write_text(file.read_text() + "damaged\n" * 60)
+    words = ("--benchmark", "flickr8k", "--data", flickr8k, "--split", "test", "--allow-partial")
+    problems = figures(tiny_run, *words)["problems"]
+    assert len(problems) == 21 and problems[-1].startswith("and 4")
+    file.write_text("damaged\n" * 10_000)  # far too much of it: the recalls are not lost with it
+    found = figures(tiny_run, *words)
+    assert "judgements" not in found and found["rsum"] > 0
+    assert any("judgements are left out" in problem for problem in found["problems"])
+
+
 def test_missing_photos_stop_unless_they_are_allowed(tiny_run, flickr8k, capsys, monkeypatch):
     monkeypatch.setenv("FACETWISE_CACHE", str(flickr8k / "cache"))
     words = ["evaluate", str(tiny_run), "--benchmark", "flickr8k", "--data", str(flickr8k)]

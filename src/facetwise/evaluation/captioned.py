@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -42,6 +42,9 @@ __all__ = [
 ]
 
 _Protocol = Callable[..., ImageText]
+
+_NOTES: Final = 20
+"""Remarks that are printed."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ def flickr8k_1k(request: Request) -> Mapping[str, Any]:
     notes = [*figures.get("problems", ()), *found.pop("problems", ())]
     if found:
         figures["judgements"] = found
-    return {**figures, "problems": notes} if notes else figures
+    return {**figures, "problems": _first(notes)} if notes else figures
 
 
 def flickr30k_1k(request: Request) -> Mapping[str, Any]:
@@ -269,4 +272,10 @@ def _has_csv(folder: Path, split: str) -> bool:
 def _with_problems(data: CaptionedImages, figures: Mapping[str, Any]) -> dict[str, Any]:
     notes = [*(str(problem) for problem in data.problems), *figures.get("problems", ())]
     kept = {key: value for key, value in figures.items() if key != "problems"}
-    return {**kept, "problems": notes} if notes else kept
+    return {**kept, "problems": _first(notes)} if notes else kept
+
+
+def _first(notes: Sequence[str]) -> list[str]:
+    """The first of them, and how many more: a damaged block is hundreds of lines."""
+    more = [f"and {len(notes) - _NOTES:,} more"] if len(notes) > _NOTES else []
+    return [*notes[:_NOTES], *more]
