@@ -136,7 +136,12 @@ def test_unknown_names_are_answered_with_the_known_ones(tiny_run, capsys):
     assert "there are flickr8k" in capsys.readouterr().err
     words = ["evaluate", str(tiny_run), "--benchmark", "flickr8k", "--split", "nowhere"]
     assert main(words) == 2
-    assert "no split 'nowhere'" in capsys.readouterr().err
+    assert "no split 'nowhere'; there are test, dev, train" in capsys.readouterr().err
+
+
+def test_val_is_another_word_for_dev(tiny_run, flickr8k, figures):
+    words = ("--benchmark", "flickr8k", "--data", flickr8k, "--split", "val", "--allow-partial")
+    assert figures(tiny_run, *words)["images"] == 6
 
 
 def test_a_benchmark_without_data_says_so(tiny_run, capsys):

@@ -14,6 +14,10 @@ from facetwise.evaluation.request import Request
 __all__ = ["BENCHMARKS", "Benchmark", "run_benchmark"]
 
 
+_SAME: Final = {"val": "dev", "dev": "val"}
+"""Two names of one split, of which data sets use either."""
+
+
 class Benchmark(NamedTuple):
     """One entry.
 
@@ -76,8 +80,11 @@ def run_benchmark(name: str, request: Request) -> dict[str, Any]:
     if name not in BENCHMARKS:
         raise InputError(f"no benchmark is called {name!r}; there are {', '.join(BENCHMARKS)}")
     entry = BENCHMARKS[name]
-    if entry.splits and request.split is not None and request.split not in entry.splits:
-        raise InputError(f"{name} has no split {request.split!r}; there are: {entry.splits}")
+    asked = {request.split, _SAME.get(request.split or "", request.split)}
+    if entry.splits and request.split is not None and not asked & set(entry.splits):
+        raise InputError(
+            f"{name} has no split {request.split!r}; there are {', '.join(entry.splits)}"
+        )
     start = time.monotonic()
     module, _, function = entry.function.partition(".")
     figures = getattr(import_module(f"facetwise.evaluation.{module}"), function)(request)
