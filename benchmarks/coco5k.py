@@ -77,8 +77,8 @@ def main() -> None:
     with torch.inference_mode():
         for _ in range(args.repeats):
             for name, run in (
-                ("float32", lambda: exact_recalls(x, y, owner)),
-                ("reduced", lambda: coarse_recalls(x, y, owner)),
+                ("float32", lambda: exact_recalls(x, y, owner, normalized=True)),
+                ("reduced", lambda: coarse_recalls(x, y, owner, normalized=True)),
                 ("product", lambda: product(x, y, slab)),
             ):
                 before = forget_peak()

@@ -118,6 +118,13 @@ def test_a_run_over_pictures_alone_is_refused(tiny_run, flickr8k, capsys, monkey
     assert "knows nothing of texts" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["eccv", "cxc", "flickr8k-judgements"])
+def test_a_rival_is_not_passed_over_in_silence(tiny_run, coco, capsys, name):
+    words = ["evaluate", str(tiny_run), "--against", str(tiny_run), "--benchmark", name]
+    assert main([*words, "--data", str(coco)]) == 2
+    assert f"--against: {name} has no paired interval" in capsys.readouterr().err
+
+
 def test_every_benchmark_has_its_function():
     from importlib import import_module
 
@@ -137,6 +144,23 @@ def test_unknown_names_are_answered_with_the_known_ones(tiny_run, capsys):
     words = ["evaluate", str(tiny_run), "--benchmark", "flickr8k", "--split", "nowhere"]
     assert main(words) == 2
     assert "no split 'nowhere'; there are test, dev, train" in capsys.readouterr().err
+
+
+def test_photos_that_training_saw_are_counted(tiny_run, flickr8k, figures, monkeypatch):
+    from facetwise.data import Collection
+    from facetwise.evaluation import request
+    from facetwise.models import load
+
+    words = ("--benchmark", "flickr8k", "--data", flickr8k, "--split", "dev", "--allow-partial")
+    plain = figures(tiny_run, *words)["problems"]
+    hashes = Collection.open(next(request.default_cache().glob("*.collection"))).image_hashes
+    model = load(tiny_run)
+    model.trained_on = frozenset(hashes[:2])
+    monkeypatch.setattr("facetwise.models.load", lambda path: model)
+    assert figures(tiny_run, *words)["problems"] == [
+        *plain,
+        "2 of these 6 pictures were seen in training",
+    ]
 
 
 def test_val_is_another_word_for_dev(tiny_run, flickr8k, figures):

@@ -43,6 +43,6 @@ def test_a_collapsed_model_finds_nothing_at_any_precision():
 def test_without_anything_faster_than_float32_it_is_float32(monkeypatch):
     import facetwise.evaluation.recalls as recalls
 
-    monkeypatch.setattr(recalls, "coarse_precision", lambda device: None)
+    monkeypatch.setattr(recalls, "has_coarse_scores", lambda device: False)
     x, y, owner = world(20)
     assert coarse_recalls(x, y, owner) == exact_recalls(x, y, owner)

@@ -5,10 +5,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facetwise.similarity import coarse_precision, coarse_score_matrix, score_matrix
+from facetwise.similarity import coarse_score_matrix, has_coarse_scores, score_matrix
 from facetwise.similarity.sets import unit
 
-PRECISIONS = ["bfloat16"] + (["int8"] if coarse_precision() == "int8" else [])
+pytestmark = pytest.mark.skipif(not has_coarse_scores(), reason="PyTorch without FBGEMM")
+
 NAMES = ["smooth_chamfer", "chamfer", "max_pair", "average"]
 
 
@@ -18,18 +19,16 @@ def sets(n: int, k: int, d: int, seed: int, spikes: float = 0.0) -> torch.Tensor
     return unit(x + spikes * (torch.rand(x.shape, generator=g) < 0.02))
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("name", NAMES)
-def test_exact_scores_lie_within_the_bound(name, precision):
+def test_exact_scores_lie_within_the_bound(name):
     x, y = sets(70, 3, 32, 0, spikes=20), sets(90, 4, 32, 1, spikes=20)
-    coarse = coarse_score_matrix(x, y, name, precision=precision, tile=64)
+    coarse = coarse_score_matrix(x, y, name, tile=64)
     exact = score_matrix(x.double(), y.double(), name)
     error = (coarse.scores - exact).abs()
     assert bool((error <= coarse.x_error[:, None] + coarse.y_error).all())
     assert float(error.max()) > 1e-5  # it is rounded, or nothing was shown
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
 @settings(max_examples=25, deadline=None)
 @given(
     n=st.integers(1, 9),
@@ -38,25 +37,23 @@ def test_exact_scores_lie_within_the_bound(name, precision):
     seed=st.integers(0, 99),
     spikes=st.sampled_from([0.0, 100.0]),
 )
-def test_the_bound_holds_whatever_the_shape(precision, n, k, d, seed, spikes):
+def test_the_bound_holds_whatever_the_shape(n, k, d, seed, spikes):
     x, y = sets(n, k, d, seed, spikes), sets(5, 2, d, seed + 1)
-    coarse = coarse_score_matrix(x, y, precision=precision)
+    coarse = coarse_score_matrix(x, y)
     error = (coarse.scores - score_matrix(x.double(), y.double())).abs()
     assert bool((error <= coarse.x_error[:, None] + coarse.y_error).all())
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
-def test_the_bound_is_small_enough_to_be_of_use(precision):
+def test_the_bound_is_small_enough_to_be_of_use():
     x = sets(50, 4, 256, 0)
-    coarse = coarse_score_matrix(x, x, precision=precision)
+    coarse = coarse_score_matrix(x, x)
     assert float(coarse.x_error.max() + coarse.y_error.max()) < 0.05
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
-def test_vectors_of_any_length_are_scaled_unless_they_are_said_to_be_unit(precision):
+def test_vectors_of_any_length_are_scaled_unless_they_are_said_to_be_unit():
     x = sets(6, 2, 16, 0)
-    long = coarse_score_matrix(7 * x, 0.1 * x, precision=precision)
-    short = coarse_score_matrix(x, x, precision=precision, normalized=True)
+    long = coarse_score_matrix(7 * x, 0.1 * x)
+    short = coarse_score_matrix(x, x, normalized=True)
     assert torch.allclose(long.scores, short.scores, atol=0.02)
 
 
@@ -67,7 +64,7 @@ def test_any_sharpness_is_bounded(alpha):
     from facetwise.similarity import smooth_chamfer
 
     x, y = sets(20, 3, 24, 0), sets(30, 3, 24, 1)
-    coarse = coarse_score_matrix(x, y, alpha=alpha, precision="bfloat16")
+    coarse = coarse_score_matrix(x, y, alpha=alpha)
     exact = score_matrix(x.double(), y.double(), partial(smooth_chamfer, alpha=alpha))
     error = (coarse.scores - exact).abs()
     assert bool((error <= coarse.x_error[:, None] + coarse.y_error).all())

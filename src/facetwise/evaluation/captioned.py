@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 from torch import Tensor
 
+from facetwise.data import Problem
 from facetwise.data.benchmarks import coco, cxc, eccv, flickr8k, flickr30k
 from facetwise.data.benchmarks.captions import CaptionedImages
 from facetwise.data.benchmarks.flickr8k_judgements import (
@@ -112,6 +113,7 @@ def coco_5k(request: Request) -> Mapping[str, Any]:
 
 def flickr8k_judgements(request: Request) -> Mapping[str, Any]:
     """Flickr8k: rank correlation of a run's scores with those of experts and of the crowd."""
+    _no_rival(request, "flickr8k-judgements")
     data = _read(request, "flickr8k-judgements", flickr8k.read)
     people = judgements(request.folder("flickr8k-judgements"))
     found = _judged(_ask(request, data), people, allow_partial=request.allow_partial)
@@ -120,6 +122,7 @@ def flickr8k_judgements(request: Request) -> Mapping[str, Any]:
 
 def eccv_captions(request: Request) -> Mapping[str, Any]:
     """ECCV Caption: mAP@R, R-Precision and R@1 with the many captions that people found right."""
+    _no_rival(request, "eccv")
     truth = eccv.ground_truth("eccv", _truths(request))
     data = _read(request, "eccv", coco.read)
     asked = _ask(request, data)
@@ -139,6 +142,7 @@ def eccv_captions(request: Request) -> Mapping[str, Any]:
 
 def crisscrossed_captions(request: Request) -> Mapping[str, Any]:
     """CxC: recalls in four directions and rank correlations, of COCO's photos and captions."""
+    _no_rival(request, "cxc")
     folder = request.folder("cxc")
     split = request.split or "test"
     places = [it for it in (folder, folder / "cxc", folder / "data") if _has_csv(it, split)]
@@ -202,18 +206,25 @@ def _judged(asked: _Asked, people: Judgements, *, allow_partial: bool) -> dict[s
     return {**found, "control": {"mean_vectors": control}}
 
 
+def _no_rival(request: Request, name: str) -> None:
+    if request.rival is not None:
+        raise InputError(f"--against: {name} has no paired interval; measure the two runs apart")
+
+
 def _read(request: Request, name: str, reader: Callable[..., CaptionedImages]) -> CaptionedImages:
     if request.save_scores is not None:
         check_savable(request.save_scores)
     split = request.split or "test"
     data = reader(request.folder(name), split, allow_partial=request.allow_partial)
-    missing = set(data.images) - set(request.collection(data).ids)
+    collection = request.collection(data)
+    missing = set(data.images) - set(collection.ids)
     if missing:
         raise InputError(
             f"{data.folder}: {len(missing)} photos cannot be read, {min(missing)} first; get them "
             "again, or remove them and go on with --allow-partial"
         )
-    return data
+    seen = [Problem("", None, "", said, kind="seen") for said in request.seen(collection)]
+    return replace(data, problems=(*data.problems, *seen))
 
 
 def _ask(request: Request, data: CaptionedImages) -> _Asked:

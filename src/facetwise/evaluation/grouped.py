@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,22 +63,13 @@ def benchmark_groups(request: Request, source: Source, name: str) -> Grouped:
     _no_scores_to_save(request, name)
     collection = request.collection(source)
     problems = [str(problem) for problem in (*source.problems, *collection.skipped)]
-    problems += _seen(collection, _all(request))
+    problems += request.seen(collection)
     labels = group_labels(collection.groups)
     return Grouped(collection, range(len(collection)), labels, tuple(problems))
 
 
 def _all(request: Request) -> tuple[Model, ...]:
     return (*request.models, *(() if request.rival is None else (request.rival,)))
-
-
-def _seen(collection: Collection, models: Iterable[Model]) -> list[str]:
-    """What training has seen of a test."""
-    known = frozenset[str]().union(*(model.trained_on for model in models))
-    seen = sum(picture in known for picture in collection.image_hashes)
-    if not seen:
-        return []
-    return [f"{seen:,} of these {len(collection):,} pictures were seen in training"]
 
 
 def _no_scores_to_save(request: Request, name: str) -> None:

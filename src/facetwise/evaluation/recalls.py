@@ -17,8 +17,8 @@ from facetwise.metrics.bounded import bounded_first_ranks
 from facetwise.metrics.positives import Positives, first_places
 from facetwise.similarity import (
     SIMILARITIES,
-    coarse_precision,
     coarse_score_matrix,
+    has_coarse_scores,
     score_matrix,
     score_pairs,
 )
@@ -39,7 +39,7 @@ def exact_recalls(
     similarity: str = "smooth_chamfer",
     *,
     ks: Sequence[int] = _KS,
-    normalized: bool = True,
+    normalized: bool = False,
 ) -> BothRecalls:
     """Recalls in float32, ties pessimistic.
 
@@ -50,6 +50,9 @@ def exact_recalls(
         similarity: a name in `similarity.SIMILARITIES`.
         ks: the k.
         normalized: the rows have length 1 already.
+
+    Returns:
+        Fractions.
     """
     scores = score_matrix(x, y, similarity, normalized=normalized)
     images = Positives.of_owner(owner, len(x))
@@ -68,17 +71,18 @@ def coarse_recalls(
     similarity: str = "smooth_chamfer",
     *,
     ks: Sequence[int] = _KS,
-    normalized: bool = True,
+    normalized: bool = False,
 ) -> BothRecalls:
     """The same recalls at reduced precision; arguments as `exact_recalls`.
 
     Where nothing faster than float32 is at hand, `exact_recalls` is called.
-    """
-    precision = coarse_precision(x.device)
-    if precision is None:
-        return exact_recalls(x, y, owner, similarity, ks=ks, normalized=normalized)
-    coarse = coarse_score_matrix(x, y, similarity, precision=precision, normalized=normalized)
 
+    Raises:
+        ValueError: no bound is known for the similarity.
+    """
+    if not has_coarse_scores(x.device):
+        return exact_recalls(x, y, owner, similarity, ks=ks, normalized=normalized)
+    coarse = coarse_score_matrix(x, y, similarity, normalized=normalized)
     score = partial(SIMILARITIES[similarity], normalized=normalized)
 
     def exact(image: Tensor, caption: Tensor) -> Tensor:

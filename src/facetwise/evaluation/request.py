@@ -101,6 +101,15 @@ class Request:
             total=len(source),
         )
 
+    def seen(self, collection: Collection) -> list[str]:
+        """What training has seen of a test, as a sentence; nothing where it has seen nothing."""
+        models = (*self.models, *(() if self.rival is None else (self.rival,)))
+        known = frozenset[str]().union(*(model.trained_on for model in models))
+        count = sum(picture in known for picture in collection.image_hashes)
+        if not count:
+            return []
+        return [f"{count:,} of these {len(collection):,} pictures were seen in training"]
+
     def scorers(
         self, collection: Collection, rows: Sequence[int] | None = None
     ) -> tuple[Scorer, ...]:

@@ -1,7 +1,7 @@
 """Embeddings to scores: set similarities, match probability, conditional similarity."""
 
 from facetwise.similarity.attributes import attribute_mask, combine_attributes
-from facetwise.similarity.coarse import CoarseScores, coarse_precision, coarse_score_matrix
+from facetwise.similarity.coarse import CoarseScores, coarse_score_matrix, has_coarse_scores
 from facetwise.similarity.conditional import ConditionalSimilarity, PairScore, steer
 from facetwise.similarity.probability import match_probability
 from facetwise.similarity.relevance import relevance_entropy, relevance_mass
@@ -25,9 +25,9 @@ __all__ = [
     "attribute_mask",
     "average",
     "chamfer",
-    "coarse_precision",
     "coarse_score_matrix",
     "combine_attributes",
+    "has_coarse_scores",
     "match_probability",
     "max_pair",
     "mean_vectors",

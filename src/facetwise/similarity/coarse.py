@@ -1,8 +1,8 @@
-"""Scores at reduced precision, with a proven bound on their error: most of a ranking needs no more.
+"""Scores from 8-bit integers, with a proven bound on their error: most of a ranking needs no more.
 
-A float32 product is most of what scoring sets costs. Integers of 8 bits (on processors) and
-bfloat16 (on GPUs) multiply faster, and how far their cosines can be from the true ones is known
-before any is computed: with x' and y' what is left of the unit vectors x and y after rounding,
+A float32 product is most of what scoring sets costs. Integers of 8 bits multiply faster, and how
+far their cosines can be from the true ones is known before any is computed: with x' and y' what is
+left of the unit vectors x and y after rounding,
 
     |x.y - x'.y'| = |(x - x').y + x'.(y - y')| <= |x - x'| + |x'| |y - y'|  (Cauchy-Schwarz).
 
@@ -14,16 +14,14 @@ max-pair, average: their gradients by the cosines are weights that sum to 1) has
 import math
 import warnings
 from collections.abc import Callable
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
 
 from facetwise.similarity.sets import check_sets, fits_exponent, mean_log_sums, unit
 
-__all__ = ["CoarseScores", "Precision", "coarse_precision", "coarse_score_matrix"]
-
-Precision = Literal["int8", "bfloat16"]
+__all__ = ["CoarseScores", "coarse_score_matrix", "has_coarse_scores"]
 
 _SLACK: Final = 4e-6
 """For the rounding of float32 in what follows the product, exponentials included."""
@@ -37,11 +35,11 @@ class CoarseScores(NamedTuple):
     y_error: Tensor  # (M,)
 
 
-def coarse_precision(device: torch.device | str = "cpu") -> Precision | None:
-    """What beats float32 there: bfloat16 on a GPU, 8-bit integers where FBGEMM is built in."""
-    if torch.device(device).type == "cuda":
-        return "bfloat16"
-    return "int8" if "fbgemm" in torch.backends.quantized.supported_engines else None
+def has_coarse_scores(device: torch.device | str = "cpu") -> bool:
+    """Whether `coarse_score_matrix` works there: on processors for which FBGEMM is built in."""
+    return torch.device(device).type == "cpu" and (
+        "fbgemm" in torch.backends.quantized.supported_engines
+    )
 
 
 @torch.no_grad()
@@ -51,28 +49,21 @@ def coarse_score_matrix(
     similarity: str = "smooth_chamfer",
     *,
     alpha: float = 16.0,
-    precision: Precision = "int8",
     tile: int = 512,
     normalized: bool = False,
 ) -> CoarseScores:
     """Scores of N sets against M sets to about two decimals, in about two thirds of the time.
 
     Args:
-        x: (N, K, D) sets.
+        x: (N, K, D) sets, on the CPU.
         y: (M, L, D) sets.
         similarity: ``smooth_chamfer``, ``chamfer``, ``max_pair`` or ``average``.
         alpha: of smooth-Chamfer.
-        precision: of the products; ``int8`` on the CPU only, see `coarse_precision`.
         tile: as in `score_matrix`.
         normalized: the rows have length 1 already.
 
     Raises:
         ValueError: another similarity, or shapes that do not fit.
-
-    >>> x = torch.eye(8)[:4].unsqueeze(1)
-    >>> coarse = coarse_score_matrix(x, x, "max_pair", precision="bfloat16")
-    >>> coarse.scores.equal(torch.eye(4))  # 0 and 1 are exact in any precision
-    True
     """
     check_sets(x, y, None, None)
     if similarity not in _REDUCTIONS:
@@ -80,14 +71,13 @@ def coarse_score_matrix(
             f"no bound is known for {similarity!r}; there are {', '.join(_REDUCTIONS)}"
         )
     reduce = _REDUCTIONS[similarity]
-    pack: type[_Int8] | type[_BFloat16] = _Int8 if precision == "int8" else _BFloat16
     (n, k, d), (m, k_y, _) = x.shape, y.shape
-    scores = torch.empty(n, m, device=x.device)
-    x_error, y_error = x.new_zeros(n).float(), y.new_zeros(m).float()
+    scores = torch.empty(n, m)
+    x_error, y_error = torch.empty(n), torch.empty(m)
     rows = max(1, tile // 2)
     for j in range(0, m, tile):
         part = y[j : j + tile].transpose(0, 1).float()
-        packed = pack((part if normalized else unit(part)).reshape(-1, d))
+        packed = _Packed((part if normalized else unit(part)).reshape(-1, d))
         y_error[j : j + tile] = packed.error.view(k_y, -1).amax(0)
         for i in range(0, n, rows):
             block = x[i : i + rows].transpose(0, 1).float()
@@ -128,28 +118,11 @@ _REDUCTIONS: Final[dict[str, Callable[[Tensor, float], Tensor]]] = {
 """(K, N, L, M) cosines, which may be overwritten, and alpha -> (N, M) scores."""
 
 
-class _BFloat16:
-    """Rows (R, D) of y as bfloat16, and products of rows (S, D) of x with them."""
+class _Packed:
+    """Rows (R, D) of y in integers, and products of rows (S, D) of x with them.
 
-    def __init__(self, y: Tensor) -> None:
-        self._rounded = y.bfloat16()
-        self.error: Tensor = (self._rounded.float() - y).norm(dim=1)  # (R,) |y - y'|
-
-    def error_of(self, x: Tensor) -> Tensor:
-        """(S, D) -> (S,) |x - x'|, what the product leaves out of x."""
-        # and the product itself is rounded to 8 bits: half a step of a cosine of at most 1
-        away: Tensor = (x.bfloat16().float() - x).norm(dim=1) + 2**-8
-        return away
-
-    def product(self, x: Tensor) -> Tensor:
-        """(S, D) -> (S, R) x' . y' in float32."""
-        return (x.bfloat16() @ self._rounded.T).float()
-
-
-class _Int8:
-    """As `_BFloat16`, in integers with a scale for each row: y has 8 bits, x has 7.
-
-    The processor adds two products of 8-bit numbers in 16 bits, which two of 8 and 8 can overflow.
+    Every row has a scale of its own; y has 8 bits, x has 7: the processor adds two products in 16
+    bits, which two of 8 bits and 8 can overflow.
     """
 
     def __init__(self, y: Tensor) -> None:
@@ -159,9 +132,10 @@ class _Int8:
             warnings.simplefilter("ignore")  # PyTorch announces another home for these functions
             rounded = torch.quantize_per_channel(y, scale, zeros, 0, torch.qint8)
             self._packed = torch.ops.quantized.linear_prepack(rounded, None)
-            self.error: Tensor = (rounded.dequantize() - y).norm(dim=1)
+            self.error: Tensor = (rounded.dequantize() - y).norm(dim=1)  # (R,) |y - y'|
 
     def error_of(self, x: Tensor) -> Tensor:
+        """(S, D) -> (S,) |x - x'|, what the product leaves out of x."""
         longest = x.abs().amax(1, keepdim=True).clamp_min(1e-12)
         x = x / longest
         scale, zero = torch._choose_qparams_per_tensor(x, True)
@@ -175,6 +149,7 @@ class _Int8:
         return errors
 
     def product(self, x: Tensor) -> Tensor:
+        """(S, D) -> (S, R) x' . y' in float32."""
         longest = x.abs().amax(1, keepdim=True).clamp_min(1e-12)
         out: Tensor = torch.ops.quantized.linear_dynamic(x / longest, self._packed, True)
         return out.mul_(longest)
