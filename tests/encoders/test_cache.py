@@ -13,8 +13,8 @@ from PIL import Image
 from facetwise.data import Collection
 from facetwise.data.synthetic import shapes, shapes_collection
 from facetwise.encoders import (
-    ImageEncoder,
-    TextEncoder,
+    LiteEncoder,
+    MiniLM,
     cache,
     image_features,
     text_features,
@@ -41,12 +41,12 @@ class Counting(ImageEncoder):
 
 @pytest.fixture(scope="module")
 def encoder():
-    return ImageEncoder(64)
+    return LiteEncoder(64)
 
 
 @pytest.fixture(scope="module")
 def words():
-    return TextEncoder()
+    return MiniLM()
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ def test_equal_pictures_are_computed_once(tmp_path):
 
 def test_each_size_has_a_cache_of_its_own(collection, encoder):
     a = image_features(collection, encoder, range(3))
-    b = image_features(collection, ImageEncoder(96), range(3))
+    b = image_features(collection, LiteEncoder(96), range(3))
     assert (a.grid.shape[2:], b.grid.shape[2:]) == ((2, 2), (3, 3))
     assert len(list(collection.path.glob("features-efficientnet-lite0-*.lance"))) == 2
 
@@ -138,7 +138,7 @@ def test_texts_are_the_encoders(collection, words):
 
 def test_texts_come_in_the_order_asked_and_may_repeat(collection, words, monkeypatch):
     found = text_features(collection, words, TEXTS)
-    monkeypatch.setattr(TextEncoder, "encode", None)  # nothing is computed again
+    monkeypatch.setattr(MiniLM, "encode", None)  # nothing is computed again
     order = [3, 0, 0]
     some = text_features(collection, words, [TEXTS[i] for i in order])
     longest = some.mask.shape[1]
@@ -180,7 +180,7 @@ def test_a_collection_that_cannot_be_written_serves_what_is_cached(
     assert equal(image_features(collection, encoder, range(10)), first)
     for ask in (
         lambda: image_features(collection, encoder, range(20)),
-        lambda: text_features(collection, TextEncoder(), ["a red circle"]),
+        lambda: text_features(collection, MiniLM(), ["a red circle"]),
     ):
         with pytest.raises(InputError, match="is read-only, and not all features"):
             ask()

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from facetwise.data.synthetic import shapes_collection
-from facetwise.encoders import ImageEncoder, TextEncoder, image_features
+from facetwise.encoders import LiteEncoder, MiniLM, image_features
 from facetwise.models import PAN, VSE, DivE, DivEConfig, Model, PANConfig, VSEConfig
 
 
@@ -21,14 +21,14 @@ def make(collection=None, kind="dive", seed=0, groups=("colour", "shape"), **par
         "pairs": PAN(PANConfig(width=8), groups, generator),
         **parts,
     }
-    images = ImageEncoder(64)
+    images = LiteEncoder(64)
     if collection is not None:
         features = image_features(collection, images, range(len(collection)))
         if parts["sets"] is not None:
             parts["sets"].fit_statistics(features)
         if parts["pairs"] is not None:
             parts["pairs"].fit_statistics(features.pooled, generator)
-    return Model(images, TextEncoder(), name="few", trained_on=frozenset({"ab", "cd"}), **parts)
+    return Model(images, MiniLM(), name="few", trained_on=frozenset({"ab", "cd"}), **parts)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from facetwise.encoders import ImageEncoder, TextEncoder
+from facetwise.encoders import LiteEncoder, MiniLM
 from facetwise.errors import InputError
 from facetwise.models import Model
 
@@ -19,7 +19,7 @@ TEXTS = ["a red circle", "", "a small blue star right of a green cross on a pink
 
 def test_a_model_holds_something():
     with pytest.raises(InputError, match="a set model or a pair model"):
-        Model(ImageEncoder(64), TextEncoder(), sets=None, pairs=None)
+        Model(LiteEncoder(64), MiniLM(), sets=None, pairs=None)
 
 
 def test_what_it_is(model):
@@ -149,8 +149,8 @@ def test_the_fingerprint_is_of_everything_that_matters(few):
         make(few, sets=None),
         make(few, groups=("colour", "form")),
         make(),  # other statistics
-        Model(ImageEncoder(96), TextEncoder(), sets=one.sets, pairs=one.pairs),
-        Model(ImageEncoder(64), TextEncoder(32), sets=one.sets, pairs=one.pairs),
+        Model(LiteEncoder(96), MiniLM(), sets=one.sets, pairs=one.pairs),
+        Model(LiteEncoder(64), MiniLM(32), sets=one.sets, pairs=one.pairs),
     ]
     assert len({other.fingerprint for other in [one, *others]}) == 9
 

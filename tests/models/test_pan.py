@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from facetwise.encoders.image import PARTS
+from facetwise.encoders.lite import PARTS
 from facetwise.errors import InputError
 from facetwise.losses import attribute_loss
 from facetwise.models import PAN, PANConfig

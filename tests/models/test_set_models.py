@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from facetwise.encoders import ImageFeatures
-from facetwise.encoders.image import PARTS
+from facetwise.encoders.lite import PARTS
 from facetwise.models import VSE, DivE, DivEConfig, VSEConfig
 from facetwise.similarity import average, smooth_chamfer
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from facetwise.encoders.image import PARTS
+from facetwise.encoders.lite import PARTS
 from facetwise.models import Siamese, SiameseConfig
 
 

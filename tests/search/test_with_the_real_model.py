@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from facetwise.data.synthetic import shapes_collection
-from facetwise.encoders import ImageEncoder, TextEncoder
+from facetwise.encoders import LiteEncoder, MiniLM
 from facetwise.errors import InputError, ModelMismatchError
 from facetwise.models import PAN, VSE, DivE, DivEConfig, Model, PANConfig, VSEConfig
 from facetwise.search import Index
@@ -23,7 +23,7 @@ def make(collection, seed=0, kind="dive"):
         else VSE(VSEConfig(dim=32, hidden=32), generator)
     )
     pairs = PAN(PANConfig(width=8), collection.attribute_groups, generator)
-    return Model(ImageEncoder(64), TextEncoder(), sets=sets, pairs=pairs, name="shapes")
+    return Model(LiteEncoder(64), MiniLM(), sets=sets, pairs=pairs, name="shapes")
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from facetwise.data.synthetic import shapes_collection
-from facetwise.encoders import ImageEncoder, TextEncoder, image_features, text_features
+from facetwise.encoders import LiteEncoder, MiniLM, image_features, text_features
 from facetwise.training import Recipe
 
 SMALL = {
@@ -50,7 +50,7 @@ def trained(steps, **options):
 def shapes(tmp_path_factory):
     """120 shapes with their features computed; tests read them only."""
     collection = shapes_collection(tmp_path_factory.mktemp("training") / "shapes.collection")
-    image_features(collection, ImageEncoder(64), range(len(collection)))
+    image_features(collection, LiteEncoder(64), range(len(collection)))
     texts = sorted({text for own in collection.texts for text in own})
-    text_features(collection, TextEncoder(), texts)
+    text_features(collection, MiniLM(), texts)
     return collection

@@ -26,8 +26,7 @@ from torch import Tensor
 from facetwise.data import Collection
 from facetwise.data.images import decode
 from facetwise.data.store import connect
-from facetwise.encoders.image import PARTS, ImageEncoder, ImageFeatures
-from facetwise.encoders.text import WIDTH, TextEncoder, TextFeatures
+from facetwise.encoders.features import ImageEncoder, ImageFeatures, TextEncoder, TextFeatures
 from facetwise.errors import FacetwiseError, InputError
 from facetwise.progress import bar
 
@@ -58,7 +57,7 @@ def image_features(
         [
             ("key", pa.string()),
             ("grid", pa.list_(pa.float16(), c * h * w)),
-            ("pooled", pa.list_(pa.float32(), sum(PARTS))),
+            ("pooled", pa.list_(pa.float32(), sum(encoder.parts))),
         ]
     )
     hashes = collection.image_hashes
@@ -79,7 +78,7 @@ def image_features(
                 )
                 progress.advance(len(batch))
     grid = torch.empty(len(keys), c * h * w, dtype=torch.float16)
-    pooled = torch.empty(len(keys), sum(PARTS))
+    pooled = torch.empty(len(keys), sum(encoder.parts))
     for at, found in cache.read(keys):
         grid[at] = _matrix(found["grid"])
         pooled[at] = _matrix(found["pooled"])
@@ -110,20 +109,20 @@ def text_features(
     rows = [torch.empty(0)] * len(keys)
     for places, found in cache.read(keys):
         for place, blob in zip(places.tolist(), found["tokens"].to_pylist(), strict=True):
-            values = np.frombuffer(blob, dtype=np.float16).reshape(-1, WIDTH)
+            values = np.frombuffer(blob, dtype=np.float16).reshape(-1, encoder.width)
             rows[place] = torch.from_numpy(values.copy())
-    return TextFeatures(*pad_tokens(rows), encoder.words(texts))
+    return TextFeatures(*pad_tokens(rows, encoder.width), encoder.words(texts))
 
 
-def pad_tokens(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+def pad_tokens(rows: Sequence[Tensor], width: int) -> tuple[Tensor, Tensor]:
     """(L_i, C) tensors -> (M, L, C) padded with zeros, (M, L) mask.
 
-    >>> tokens, mask = pad_tokens([torch.ones(2, 4), torch.ones(1, 4)])
+    >>> tokens, mask = pad_tokens([torch.ones(2, 4), torch.ones(1, 4)], 4)
     >>> tokens.shape, mask.tolist()
     (torch.Size([2, 2, 4]), [[True, True], [True, False]])
     """
     if not rows:
-        return torch.empty(0, 0, WIDTH, dtype=torch.float16), torch.empty(0, 0, dtype=torch.bool)
+        return torch.empty(0, 0, width, dtype=torch.float16), torch.empty(0, 0, dtype=torch.bool)
     lengths = torch.tensor([len(row) for row in rows])
     tokens = torch.nn.utils.rnn.pad_sequence(list(rows), batch_first=True)
     return tokens, torch.arange(tokens.shape[1]) < lengths[:, None]

@@ -7,17 +7,13 @@ from facetwise.heads.set_prediction import (
     SetPrediction,
     sine_positions,
 )
-from facetwise.heads.standardise import Components, PartNorm
-from facetwise.heads.tower import Projection, masked_mean
+from facetwise.heads.tower import Projection
 
 __all__ = [
     "AggregationBlock",
-    "Components",
     "ElementSet",
-    "PartNorm",
     "Projection",
     "SetPrediction",
-    "masked_mean",
     "ridge",
     "sine_positions",
     "start_as_ridge",

@@ -5,9 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Projection", "masked_mean"]
-
-_ROWS = 1024
+__all__ = ["Projection"]
 
 
 class Projection(nn.Module):
@@ -53,20 +51,3 @@ class Projection(nn.Module):
         f = self.fc(self.dropout(x))
         out: Tensor = f + self.mlp(f)
         return out
-
-
-def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
-    """Mean of the real rows. x: (B, N, C), mask: (B, N) -> (B, C), in float32 at least.
-
-    >>> masked_mean(torch.tensor([[[1.0], [3.0], [9.0]]]), torch.tensor([[True, True, False]]))
-    tensor([[2.]])
-    """
-    # In pieces: all texts of a collection at once, in float32, would not fit into a laptop.
-    pieces = zip(x.split(_ROWS), mask.split(_ROWS), strict=True)
-    return torch.cat([_masked_mean(*piece) for piece in pieces])
-
-
-def _masked_mean(x: Tensor, mask: Tensor) -> Tensor:
-    x = x if x.dtype == torch.float64 else x.float()
-    weight = mask.unsqueeze(-1).to(x.dtype)
-    return (x * weight).sum(1) / weight.sum(1).clamp_min(1)

@@ -25,7 +25,7 @@ from facetwise.heads import (
     SetPrediction,
     masked_mean,
 )
-from facetwise.models.config import Count, Positive, Share, Weight, Within
+from facetwise.config import Count, Positive, Share, Weight, Within
 from facetwise.similarity import SetSimilarity, smooth_chamfer
 
 __all__ = ["DivE", "DivEConfig"]

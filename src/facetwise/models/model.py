@@ -21,7 +21,7 @@ from facetwise.encoders import (
     text_features,
 )
 from facetwise.errors import InputError
-from facetwise.models.config import settings
+from facetwise.config import settings
 from facetwise.models.dive import DivE
 from facetwise.models.embedding import ImageEmbedding, TextEmbedding, joined
 from facetwise.models.pan import PAN, Condition

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from facetwise.encoders.image import PARTS
 from facetwise.errors import InputError
 from facetwise.heads import PartNorm
-from facetwise.models.config import Count, Positive, Share, Within
+from facetwise.config import Count, Positive, Share, Within
 from facetwise.similarity import ConditionalSimilarity, PairScore
 
 __all__ = ["PAN", "Condition", "PANConfig"]

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from facetwise.encoders import ImageEncoder, TextEncoder
 from facetwise.errors import FacetwiseError, InputError, VersionError
 from facetwise.files import write_bytes, write_text
-from facetwise.models.config import read_config, settings
+from facetwise.config import read_config, settings
 from facetwise.models.dive import DivE, DivEConfig
 from facetwise.models.model import Model
 from facetwise.models.pan import PAN, PANConfig

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from facetwise.encoders.image import PARTS
 from facetwise.heads import PartNorm
-from facetwise.models.config import Count, Share
+from facetwise.config import Count, Share
 
 __all__ = ["Siamese", "SiameseConfig"]
 

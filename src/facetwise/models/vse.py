@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from facetwise.encoders.image import PARTS, ImageFeatures
 from facetwise.encoders.text import WIDTH
 from facetwise.heads import ElementSet, PartNorm, Projection, masked_mean
-from facetwise.models.config import Count, Share
+from facetwise.config import Count, Share
 from facetwise.similarity import SetSimilarity, average
 
 __all__ = ["VSE", "VSEConfig"]

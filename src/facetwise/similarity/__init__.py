@@ -3,6 +3,7 @@
 from facetwise.similarity.attributes import attribute_mask, combine_attributes
 from facetwise.similarity.coarse import CoarseScores, coarse_score_matrix, has_coarse_scores
 from facetwise.similarity.conditional import ConditionalSimilarity, PairScore, steer
+from facetwise.similarity.named import SIMILARITIES, NamedSimilarity, SetSimilarity, real_slots
 from facetwise.similarity.probability import match_probability
 from facetwise.similarity.relevance import relevance_entropy, relevance_mass
 from facetwise.similarity.sets import (
@@ -14,12 +15,13 @@ from facetwise.similarity.sets import (
     smooth_chamfer,
     unit,
 )
-from facetwise.similarity.tiles import SIMILARITIES, SetSimilarity, score_matrix, score_pairs
+from facetwise.similarity.tiles import score_matrix, score_pairs
 
 __all__ = [
     "SIMILARITIES",
     "CoarseScores",
     "ConditionalSimilarity",
+    "NamedSimilarity",
     "PairScore",
     "SetSimilarity",
     "attribute_mask",
@@ -31,6 +33,7 @@ __all__ = [
     "match_probability",
     "max_pair",
     "mean_vectors",
+    "real_slots",
     "relevance_entropy",
     "relevance_mass",
     "score_matrix",

@@ -2,7 +2,7 @@
 
 An embedding set is a `(K, D)` tensor of unit vectors. Every function here takes `N` sets and `M`
 sets and returns the `(N, M)` scores; all of them are reductions of the same slot-by-slot cosines
-(`slot_cosines`), so a new similarity is one function here and one line in `tiles.SIMILARITIES`.
+(`slot_cosines`), so a new similarity is one function here and one line in `named.SIMILARITIES`.
 
 These functions hold all `N x M x K x L` cosines at once, which is what a loss needs; to score
 thousands against thousands use `score_matrix`.
@@ -13,6 +13,7 @@ import math
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch._C._functorch import is_batchedtensor
 
 __all__ = [
     "average",
@@ -286,5 +287,6 @@ def check_sets(x: Tensor, y: Tensor, x_mask: Tensor | None, y_mask: Tensor | Non
                 f"{name} must be bool of shape {tuple(sets.shape[:2])}, "
                 f"not {mask.dtype} of shape {tuple(mask.shape)}"
             )
-        if not bool(mask.any(1).all()):
+        # Under vmap (`score_pairs`) a value cannot be looked at; there the caller has done it.
+        if not is_batchedtensor(mask) and not bool(mask.any(1).all()):
             raise ValueError(f"{name} leaves a set without any slot")

@@ -1,51 +1,20 @@
 """Scores of many sets against many, tile by tile, at little more than the bare matrix product."""
 
-from collections.abc import Mapping
 from functools import partial
-from types import MappingProxyType
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from facetwise.similarity.probability import match_probability
+from facetwise.similarity.named import NamedSimilarity, SetSimilarity
 from facetwise.similarity.sets import (
-    average,
-    chamfer,
     check_sets,
     fits_exponent,
-    max_pair,
     mean_log_sums,
     smooth_chamfer,
     unit,
 )
 
-__all__ = ["SIMILARITIES", "SetSimilarity", "score_matrix", "score_pairs"]
-
-
-class SetSimilarity(Protocol):
-    """A function of (N, K, D) and (M, L, D) sets that returns their (N, M) scores."""
-
-    def __call__(
-        self,
-        x: Tensor,
-        y: Tensor,
-        *,
-        x_mask: Tensor | None = None,
-        y_mask: Tensor | None = None,
-        normalized: bool = False,
-    ) -> Tensor: ...
-
-
-SIMILARITIES: Mapping[str, SetSimilarity] = MappingProxyType(
-    {
-        "smooth_chamfer": smooth_chamfer,
-        "chamfer": chamfer,
-        "max_pair": max_pair,
-        "average": average,
-        "match_probability": partial(match_probability, scale=1.0, shift=0.0),  # DivE's MP
-    }
-)
+__all__ = ["score_matrix", "score_pairs"]
 
 
 @torch.no_grad()
@@ -65,8 +34,8 @@ def score_matrix(
         x: (N, K, D) sets.
         y: (M, L, D) sets. Stored as (L, M, D) and passed as `.transpose(0, 1)` it is read without a
             copy.
-        similarity: a name in `SIMILARITIES`, or a function like them (`partial(smooth_chamfer,
-            alpha=8.0)`).
+        similarity: a name in `SIMILARITIES` or a `NamedSimilarity`, to which rows of zeros are
+            padding, or a function like them (`partial(smooth_chamfer, alpha=8.0)`).
         tile: how many sets of y are scored at a time, against half as many sets of x. The cosines
             of one tile (tile^2 K L / 2 floats) should fit the processor's cache; on a GPU take
             4096.
@@ -84,9 +53,16 @@ def score_matrix(
             [0., 0.],
             [0., 0.]])
     """
-    score = _named(similarity) if isinstance(similarity, str) else similarity
     if tile < 1:
         raise ValueError(f"tile must be at least 1, not {tile}")
+    if isinstance(similarity, str):
+        similarity = NamedSimilarity(similarity)
+    score: SetSimilarity = similarity
+    if isinstance(similarity, NamedSimilarity):
+        x_mask = similarity.real(x) if x_mask is None else x_mask
+        y_mask = similarity.real(y) if y_mask is None else y_mask
+        normalized = normalized or not similarity.unit_rows  # points keep their length
+        score = similarity.function
     check_sets(x, y, x_mask, y_mask)
     dtype = torch.promote_types(torch.promote_types(x.dtype, y.dtype), torch.float32)
     out = torch.empty(len(x), len(y), dtype=dtype, device=x.device)
@@ -176,21 +152,39 @@ def score_pairs(
     >>> score_pairs(x, x, torch.tensor([0, 1]), torch.tensor([0, 2]))
     tensor([1., 0.])
     """
-    score = _named(similarity) if isinstance(similarity, str) else similarity
-
-    def one(a: Tensor, b: Tensor) -> Tensor:
-        return score(a[None], b[None])[0, 0]
-
-    many = torch.vmap(one)
+    if isinstance(similarity, str):
+        similarity = NamedSimilarity(similarity)
+    score: SetSimilarity = similarity
+    x_mask = y_mask = None
+    if isinstance(similarity, NamedSimilarity):
+        score, x_mask, y_mask = similarity.function, similarity.real(x), similarity.real(y)
+    many = torch.vmap(partial(_one, score))
     dtype = torch.promote_types(torch.promote_types(x.dtype, y.dtype), torch.float32)
     out = torch.empty(len(r), dtype=dtype, device=x.device)
     for start in range(0, len(r), tile):
-        part = slice(start, start + tile)
-        out[part] = many(x[r[part]], y[c[part]])
+        i, j = r[start : start + tile], c[start : start + tile]
+        if x_mask is None and y_mask is None:
+            out[start : start + tile] = many(x[i], y[j])
+        else:
+            out[start : start + tile] = many(x[i], y[j], _of(x_mask, x, i), _of(y_mask, y, j))
     return out
 
 
-def _named(name: str) -> SetSimilarity:
-    if name not in SIMILARITIES:
-        raise ValueError(f"no similarity is called {name!r}; there are {', '.join(SIMILARITIES)}")
-    return SIMILARITIES[name]
+def _one(
+    score: SetSimilarity,
+    a: Tensor,
+    b: Tensor,
+    a_mask: Tensor | None = None,
+    b_mask: Tensor | None = None,
+) -> Tensor:
+    """The score of one pair, (K, D) and (L, D)."""
+    if a_mask is None or b_mask is None:
+        return score(a[None], b[None])[0, 0]
+    return score(a[None], b[None], x_mask=a_mask[None], y_mask=b_mask[None])[0, 0]
+
+
+def _of(mask: Tensor | None, sets: Tensor, rows: Tensor) -> Tensor:
+    """The mask of some sets; all true where there is none."""
+    if mask is None:
+        return torch.ones(len(rows), sets.shape[1], dtype=torch.bool, device=sets.device)
+    return mask[rows]

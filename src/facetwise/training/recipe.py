@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from facetwise.encoders import ImageEncoder
 from facetwise.errors import InputError
 from facetwise.models import DivEConfig, PANConfig, SiameseConfig, VSEConfig
-from facetwise.models.config import Count, Positive, Share, Weight, Within, read_config, settings
+from facetwise.config import Count, Positive, Share, Weight, Within, read_config, settings
 
 __all__ = ["DataConfig", "EncoderConfig", "PairTraining", "Recipe", "SetTraining", "recipes"]
 

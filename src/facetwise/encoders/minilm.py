@@ -7,32 +7,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import torch
 from torch import Tensor
 
+from facetwise.encoders.features import TextFeatures
 from facetwise.errors import InputError
 
-__all__ = ["WIDTH", "TextEncoder", "TextFeatures"]
+__all__ = ["WIDTH", "MiniLM"]
 
 WIDTH: Final = 384
 """Width of a token's features."""
 
 
-class TextFeatures(NamedTuple):
-    """Features of M texts, padded to the longest."""
-
-    tokens: Tensor
-    """(M, L, 384) float16: the last layer, token by token, first and last (CLS, SEP) included."""
-    mask: Tensor
-    """(M, L) bool: true where there is a token."""
-    words: list[list[str]]
-    """The tokens as one would read them."""
-
-
 @dataclass(frozen=True)
-class TextEncoder:
+class MiniLM:
     """all-MiniLM-L6-v2, frozen.
 
     Its training data hold Flickr30K and COCO captions; say so beside numbers on such texts.
@@ -51,6 +41,16 @@ class TextEncoder:
     def name(self) -> str:
         """Name of the feature cache."""
         return f"minilm-l6-{self.max_tokens}"
+
+    @property
+    def width(self) -> int:
+        """Of a token's features."""
+        return WIDTH
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """None of its own."""
+        return ()
 
     @property
     def fingerprint(self) -> str:

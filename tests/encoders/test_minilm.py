@@ -4,8 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from facetwise.encoders import TextEncoder
-from facetwise.encoders.text import WIDTH
+from facetwise.encoders import MiniLM
+from facetwise.encoders.minilm import WIDTH
 from facetwise.errors import InputError
 from facetwise.heads import masked_mean
 
@@ -14,7 +14,7 @@ TEXTS = ["a dog", "a puppy", "a car", "", "a very long sentence about a red circ
 
 @pytest.fixture(scope="module")
 def encoder():
-    return TextEncoder()
+    return MiniLM()
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_upper_case_is_lower_case(encoder):
 
 def test_long_texts_are_cut(encoder):
     assert encoder.encode(["word " * 500]).tokens.shape[1] == 64
-    short = TextEncoder(8)
+    short = MiniLM(8)
     assert short.words(["word " * 500]) == [["[CLS]", *["word"] * 6, "[SEP]"]]
     assert short.fingerprint != encoder.fingerprint
 
@@ -68,4 +68,4 @@ def test_no_texts_have_no_features(encoder):
 @pytest.mark.parametrize("most", [0, 3, 513])
 def test_lengths_that_do_not_fit_are_refused(most):
     with pytest.raises(InputError, match=f"from 4 to 512, not {most}"):
-        TextEncoder(most)
+        MiniLM(most)

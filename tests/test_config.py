@@ -9,7 +9,7 @@ import pytest
 
 from facetwise.errors import InputError
 from facetwise.models import DivEConfig, PANConfig, SiameseConfig, VSEConfig
-from facetwise.models.config import Count, Positive, Share, Weight, Within, read_config, settings
+from facetwise.config import Count, Positive, Share, Weight, Within, read_config, settings
 
 
 @dataclass(frozen=True)

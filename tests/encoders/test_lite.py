@@ -7,8 +7,8 @@ import torch
 from PIL import Image
 
 from facetwise.data.synthetic import shapes
-from facetwise.encoders import ImageEncoder
-from facetwise.encoders.image import PARTS
+from facetwise.encoders import LiteEncoder
+from facetwise.encoders.lite import PARTS
 from facetwise.errors import InputError
 
 
@@ -18,7 +18,7 @@ def pictures(n=5):
 
 @pytest.fixture(scope="module")
 def encoder():
-    return ImageEncoder(64)
+    return LiteEncoder(64)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_a_pictures_features_do_not_depend_on_its_company(encoder, prepared):
 
 
 def test_the_same_call_gives_the_same_bits(encoder, prepared):
-    a, b = encoder.encode(prepared), ImageEncoder(64).encode(prepared)
+    a, b = encoder.encode(prepared), LiteEncoder(64).encode(prepared)
     assert torch.equal(a.grid, b.grid)
     assert torch.equal(a.pooled, b.pooled)
 
@@ -87,11 +87,11 @@ def test_like_pictures_have_like_features(encoder):
 
 
 def test_the_fingerprint_is_of_weights_and_size():
-    assert ImageEncoder(64).fingerprint == ImageEncoder(64).fingerprint
-    assert ImageEncoder(64).fingerprint != ImageEncoder(96).fingerprint
+    assert LiteEncoder(64).fingerprint == LiteEncoder(64).fingerprint
+    assert LiteEncoder(64).fingerprint != LiteEncoder(96).fingerprint
 
 
 @pytest.mark.parametrize("pixels", [0, 16, 100, 2048])
 def test_sizes_that_do_not_fit_are_refused(pixels):
     with pytest.raises(InputError, match=f"a multiple of 32 up to 1024, not {pixels}"):
-        ImageEncoder(pixels)
+        LiteEncoder(pixels)

@@ -1,4 +1,4 @@
-"""Pictures to features: what a frozen image encoder gives, and how pixels get there."""
+"""EfficientNet-Lite0 as an image encoder: how pixels get there, and what it gives of them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from facetwise.encoders.features import ImageFeatures
 from facetwise.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from facetwise.encoders.efficientnet import EfficientNetLite0
 
-__all__ = ["PARTS", "ImageEncoder", "ImageFeatures"]
+__all__ = ["PARTS", "LiteEncoder"]
 
 PARTS: Final = (1280, 16, 40, 112, 112)
 """Widths of the parts of `ImageFeatures.pooled`: square roots of the last layer's means, then means
@@ -28,17 +29,8 @@ of block 0 (colour), block 4 (texture) and block 10 (parts), and maxima of block
 _MEAN, _STD = 0.498, 0.502
 
 
-class ImageFeatures(NamedTuple):
-    """Features of N pictures."""
-
-    grid: Tensor
-    """(N, C, H, W) float16: the last layer, place by place."""
-    pooled: Tensor
-    """(N, sum(PARTS)) float32: what the pair models see; not normalised."""
-
-
 @dataclass(frozen=True)
-class ImageEncoder:
+class LiteEncoder:
     """EfficientNet-Lite0 at a square resolution, frozen.
 
     Attributes:
@@ -61,6 +53,16 @@ class ImageEncoder:
         """(C, H, W) of `ImageFeatures.grid` for one picture."""
         cells = self.pixels // 32
         return (PARTS[0], cells, cells)
+
+    @property
+    def grid_dtype(self) -> torch.dtype:
+        """Of the grid."""
+        return torch.float16
+
+    @property
+    def parts(self) -> tuple[int, ...]:
+        """Widths of the parts of the global features."""
+        return PARTS
 
     @property
     def fingerprint(self) -> str:
