@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from facetwise.encoders import MiniLM
 from facetwise.encoders.minilm import WIDTH
 from facetwise.errors import InputError
-from facetwise.heads import masked_mean
+from facetwise.encoders import masked_mean
 
 TEXTS = ["a dog", "a puppy", "a car", "", "a very long sentence about a red circle above a square"]
 

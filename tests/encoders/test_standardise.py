@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from facetwise.heads import Components, PartNorm
+from facetwise.encoders import Components, PartNorm
 
 
 def rows(n, width, seed=0):

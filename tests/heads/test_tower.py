@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from facetwise.heads import Projection, masked_mean
+from facetwise.encoders import masked_mean
+from facetwise.heads import Projection
 
 
 def projection(dropout=0.0, seed=0):

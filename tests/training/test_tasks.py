@@ -11,7 +11,7 @@ import torch
 from facetwise.data.synthetic import facet_world
 from facetwise.encoders import ImageFeatures, TextFeatures
 from facetwise.encoders.lite import PARTS
-from facetwise.heads import masked_mean
+from facetwise.encoders import masked_mean
 from facetwise.models import (
     PAN,
     VSE,
