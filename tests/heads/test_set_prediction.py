@@ -49,7 +49,7 @@ def reference(made, psi, phi, real):
     psi, phi = psi.double().numpy()[:real], phi.double().numpy()
     x = layer_norm(psi, block.norm_local)
     position = np.zeros_like(x)
-    if made.positions:
+    if made.positions == "words":
         for n in range(real):
             for c in range(C):
                 angle = 2 * math.pi * (n + 1) / real / 10_000 ** (2 * (c // 2) / C)

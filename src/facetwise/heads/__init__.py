@@ -1,19 +1,36 @@
 """Features to embeddings."""
 
-from facetwise.heads.ridge import ridge, start_as_ridge
-from facetwise.heads.set_prediction import (
-    AggregationBlock,
-    ElementSet,
-    SetPrediction,
-    sine_positions,
+from facetwise.heads.element_set import ElementSet
+from facetwise.heads.gaussian import (
+    Gaussian,
+    GaussianEmbedding,
+    GaussianGPO,
+    gaussian_samples,
 )
-from facetwise.heads.tower import Projection
+from facetwise.heads.gpo import GPO
+from facetwise.heads.pie_net import PIENet
+from facetwise.heads.positions import grid_positions, sine_positions
+from facetwise.heads.ridge import ridge, start_as_ridge
+from facetwise.heads.set_prediction import AggregationBlock, SetPrediction
+from facetwise.heads.slot_attention import SlotAttention
+from facetwise.heads.tower import Projection, local_projection
+from facetwise.heads.transformer import TransformerHead
 
 __all__ = [
+    "GPO",
     "AggregationBlock",
     "ElementSet",
+    "Gaussian",
+    "GaussianEmbedding",
+    "GaussianGPO",
+    "PIENet",
     "Projection",
     "SetPrediction",
+    "SlotAttention",
+    "TransformerHead",
+    "gaussian_samples",
+    "grid_positions",
+    "local_projection",
     "ridge",
     "sine_positions",
     "start_as_ridge",

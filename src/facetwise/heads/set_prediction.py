@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["AggregationBlock", "ElementSet", "SetPrediction", "sine_positions"]
+from facetwise.errors import InputError
+from facetwise.heads.element_set import ElementSet, start_weights
+from facetwise.heads.positions import Positions, check_positions, position_code
+from facetwise.heads.slot_attention import SampledSlots, gru_step
 
-
-class ElementSet(NamedTuple):
-    """B sets of K elements."""
-
-    elements: Tensor
-    """S: (B, K, D), rows of length 1."""
-    slots: Tensor
-    """LN(E_T): (B, K, D), before the global feature is added; the diversity term is about these."""
-    attention: Tensor
-    """(B, K, N): where each slot looked in the last block, mean over heads; rows sum to 1."""
+__all__ = ["AggregationBlock", "SetPrediction"]
 
 
 class AggregationBlock(nn.Module):
@@ -33,6 +27,9 @@ class AggregationBlock(nn.Module):
         head_dim: D_h; the inner width is H * D_h.
         hidden: inner width of the MLP; 4 D by default, as in the paper.
         dropout: after the attention's output and inside the MLP.
+        update: how a slot takes in what it gathered: `"residual"`, the paper's sum, or `"gru"`, a
+            GRU with the slot as its state, as in Slot Attention.
+        legacy_padding: see `forward`.
         generator: randomness of the start.
     """
 
@@ -45,11 +42,16 @@ class AggregationBlock(nn.Module):
         head_dim: int = 64,
         hidden: int | None = None,
         dropout: float = 0.1,
+        update: Literal["residual", "gru"] = "residual",
+        legacy_padding: bool = False,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
+        if update not in ("residual", "gru"):
+            raise InputError(f'update must be "residual" or "gru", not {update!r}')
         hidden = 4 * dim if hidden is None else hidden
         inner = heads * head_dim
+        self.legacy_padding = legacy_padding
         self.heads, self.head_dim = heads, head_dim
         self.norm_slots = nn.LayerNorm(dim)
         self.norm_local = nn.LayerNorm(local_dim)
@@ -65,11 +67,8 @@ class AggregationBlock(nn.Module):
             nn.Linear(hidden, dim),
         )
         self.dropout = nn.Dropout(dropout)
-        for layer in self.modules():
-            if isinstance(layer, nn.Linear):
-                nn.init.xavier_uniform_(layer.weight, generator=generator)
-                if layer.bias is not None:
-                    nn.init.zeros_(layer.bias)
+        self.gru = nn.GRUCell(dim, dim) if update == "gru" else None
+        start_weights(self, generator)
 
     def read(self, psi: Tensor, positions: Tensor | None) -> tuple[Tensor, Tensor]:
         """psi: (B, N, local_dim) -> keys and values (B, H, N, D_h), the same for all T steps.
@@ -86,16 +85,21 @@ class AggregationBlock(nn.Module):
         """E: (B, K, D), k and v as from `read`, mask: (B, N) -> E_t (B, K, D), A_hat (B, K, N).
 
         A padded location is zeroed after the softmax over the slots and before the keys are
-        normalised (METHODS T-15): padding never changes a set.
+        normalised (METHODS T-15): padding never changes a set. With `legacy_padding`, as in DivE's
+        release, its logits are made equal instead: it keeps 1 / K of every slot and counts among
+        the keys, so a set depends on the longest one of its batch. A_hat then says so.
         """
         q = self._split(self.W_q(self.norm_slots(E)))  # (B, H, K, D_h)
         M: Tensor = k @ q.transpose(-1, -2) / math.sqrt(self.head_dim)  # (B, H, N, K)
+        if mask is not None and self.legacy_padding:
+            M = M.masked_fill(~mask[:, None, :, None], 0)
         A = M.softmax(-1)  # over the slots: they compete for each location
-        if mask is not None:
+        if mask is not None and not self.legacy_padding:
             A = A.masked_fill(~mask[:, None, :, None], 0)
         A_hat = A / (A.sum(2, keepdim=True) + 1e-7)
         gathered = (A_hat.transpose(-1, -2) @ v).transpose(1, 2).flatten(2)  # (B, K, H * D_h)
-        E = E + self.dropout(self.W_o(gathered))
+        taken = self.dropout(self.W_o(gathered))
+        E = E + taken if self.gru is None else gru_step(self.gru, taken, E)
         return E + self.mlp(E), A_hat.mean(1).transpose(-1, -2)
 
     def _split(self, x: Tensor) -> Tensor:
@@ -106,14 +110,17 @@ class SetPrediction(nn.Module):
     """Local features and a global one to a set of K unit vectors (DivE; METHODS 2.2, 2.3).
 
     The slots are learned, not sampled; one block is applied T times (shared weights); the result is
-    S = LN(E_T) + LN(phi), each row scaled to length 1.
+    S = LN(E_T) + LN(phi), each row scaled to length 1. With `slots="sampled", update="gru"` the
+    block is Slot Attention's, but for several heads and the map W_o behind them.
 
     Args:
         dim: D.
         local_dim: width of the local features.
         K: elements of a set.
         T: how often the block is applied.
-        positions: add a sine code to the keys (for words; none for regions and grids).
+        positions: a sine code added to the keys: `"none"` (the paper's choice for images),
+            `"words"` by the place in the text, `"grid"` by row and column of a square grid of
+            cells. True is "words", False is "none".
         global_weight: factor of LN(phi); 1 in the paper. It is the same vector for every element,
             so less of it lets the elements differ.
         slot_gain: where the learned gain of LN(E_T) starts; 1 in the paper. A small one starts a
@@ -122,7 +129,14 @@ class SetPrediction(nn.Module):
         head_dim: D_h of the block.
         hidden: inner width of the block's MLP; 4 D by default.
         dropout: in the block.
+        slots: `"learned"`, the paper's, or `"sampled"`: see `SampledSlots`.
+        update: of the block: `"residual"` or `"gru"`.
+        legacy_padding: padding counts as in DivE's release (METHODS T-15, T-17).
+        legacy_positions: the code of words is scaled by the padded length, as there (T-16).
         generator: randomness of the start.
+
+    Raises:
+        InputError: `positions`, `slots` or `update` is none of the above.
     """
 
     def __init__(
@@ -132,18 +146,27 @@ class SetPrediction(nn.Module):
         *,
         K: int = 4,
         T: int = 4,
-        positions: bool = False,
+        positions: Positions | bool = "none",
         global_weight: float = 1.0,
         slot_gain: float = 1.0,
         heads: int = 4,
         head_dim: int = 64,
         hidden: int | None = None,
         dropout: float = 0.1,
+        slots: Literal["learned", "sampled"] = "learned",
+        update: Literal["residual", "gru"] = "residual",
+        legacy_padding: bool = False,
+        legacy_positions: bool = False,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        self.T, self.positions, self.global_weight = T, positions, global_weight
-        self.E_0 = nn.Parameter(torch.randn(K, dim, generator=generator))
+        if slots not in ("learned", "sampled"):
+            raise InputError(f'slots must be "learned" or "sampled", not {slots!r}')
+        self.T, self.global_weight = T, global_weight
+        self.positions, self.legacy_positions = check_positions(positions), legacy_positions
+        self.sampled = SampledSlots(K, dim, generator=generator) if slots == "sampled" else None
+        if self.sampled is None:
+            self.E_0 = nn.Parameter(torch.randn(K, dim, generator=generator))
         self.block = AggregationBlock(
             dim,
             local_dim,
@@ -151,16 +174,31 @@ class SetPrediction(nn.Module):
             head_dim=head_dim,
             hidden=hidden,
             dropout=dropout,
+            update=update,
+            legacy_padding=legacy_padding,
             generator=generator,
         )
         self.norm_slots = nn.LayerNorm(dim)
         nn.init.constant_(self.norm_slots.weight, slot_gain)
         self.norm_global = nn.LayerNorm(dim)
 
-    def forward(self, psi: Tensor, phi: Tensor, mask: Tensor | None = None) -> ElementSet:
-        """psi: (B, N, local_dim), phi: (B, D), mask: (B, N) true where real -> `ElementSet`."""
-        E = self.E_0.expand(len(psi), -1, -1)
-        code = sine_positions(psi, mask) if self.positions else None
+    def forward(
+        self,
+        psi: Tensor,
+        phi: Tensor,
+        mask: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> ElementSet:
+        """psi: (B, N, local_dim), phi: (B, D), mask: (B, N) true where real -> `ElementSet`.
+
+        `generator` is for slots that are sampled while training.
+        """
+        if self.sampled is None:
+            E = self.E_0.expand(len(psi), -1, -1)
+        else:
+            E = self.sampled(len(psi), generator)
+        code = position_code(psi, mask, self.positions, legacy=self.legacy_positions)
         k, v = self.block.read(psi, code)
         attention = psi.new_zeros(len(psi), E.shape[1], psi.shape[1])
         for _ in range(self.T):
@@ -168,24 +206,3 @@ class SetPrediction(nn.Module):
         slots = self.norm_slots(E)
         S: Tensor = slots + self.global_weight * self.norm_global(phi).unsqueeze(1)
         return ElementSet(F.normalize(S, dim=-1), slots, attention)
-
-
-def sine_positions(psi: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Sine code of the place in a sequence, scaled to 2 pi by its *true* length (METHODS T-16).
-
-    psi: (B, N, C), mask: (B, N) -> (B, N, C).
-
-    >>> short = sine_positions(torch.zeros(1, 3, 8))
-    >>> padded = sine_positions(torch.zeros(1, 5, 8), torch.arange(5)[None] < 3)
-    >>> torch.allclose(short, padded[:, :3])
-    True
-    """
-    b, n, c = psi.shape
-    if mask is None:
-        mask = torch.ones(b, n, dtype=torch.bool, device=psi.device)
-    length = mask.sum(1, keepdim=True).clamp_min(1)
-    place = torch.arange(1, n + 1, device=psi.device) / length * 2 * math.pi  # (B, N)
-    half = torch.arange(c // 2, device=psi.device)
-    angle = place[..., None] / 10_000 ** (2 * half / c)
-    code = torch.stack([angle.sin(), angle.cos()], -1).flatten(2)
-    return F.pad(code, (0, c - code.shape[-1])).to(psi.dtype)

@@ -2,18 +2,30 @@
 
 from facetwise.losses.conditional import attribute_loss, conditional
 from facetwise.losses.contrastive import info_nce
-from facetwise.losses.diversity import diversity
+from facetwise.losses.diversity import diversity, gram_diversity, uniformity
 from facetwise.losses.mmd import mmd
+from facetwise.losses.probabilistic import mixed_targets, pair_bce
+from facetwise.losses.rank import rank_loss
 from facetwise.losses.relevance import relevance_kl
+from facetwise.losses.soft_contrastive import match_logits, soft_contrastive
 from facetwise.losses.triplet import batch_triplet, triplet
+from facetwise.losses.vib import vib
 
 __all__ = [
     "attribute_loss",
     "batch_triplet",
     "conditional",
     "diversity",
+    "gram_diversity",
     "info_nce",
+    "match_logits",
+    "mixed_targets",
     "mmd",
+    "pair_bce",
+    "rank_loss",
     "relevance_kl",
+    "soft_contrastive",
     "triplet",
+    "uniformity",
+    "vib",
 ]

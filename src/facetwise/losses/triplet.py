@@ -14,13 +14,19 @@ Negatives = Literal["hardest", "sum"] | float
 
 
 def triplet(
-    scores: Tensor, owner: Tensor, *, margin: float = 0.2, negatives: Negatives = "hardest"
+    scores: Tensor,
+    owner: Tensor,
+    *,
+    margin: float = 0.2,
+    negatives: Negatives = "hardest",
+    same_image: Literal["left_out", "negative"] = "left_out",
+    reduction: Literal["mean", "sum"] = "mean",
 ) -> Tensor:
-    """Triplet loss of images against captions, both ways (DivE; METHODS 2.6, T-25).
+    """Triplet loss of images against captions, both ways (DivE, VSE++; METHODS 2.6, 3.1, T-25).
 
     For every caption and the image it belongs to: [margin + s_neg - s_pos]_+ with the image's
     negatives among the captions, plus the same with the caption's negatives among the images; means
-    over the captions, the two added. Captions of the same image are never each other's negatives.
+    over the captions, the two added.
 
     Args:
         scores: (B, C) similarity of B images and C captions; higher is closer.
@@ -31,12 +37,18 @@ def triplet(
             warm-up; with the hardest from the first step on, training may stall at the collapse
             value of 2 x margin (FIELDNOTES, DivE 1). A number f in (0, 1]: the mean over the
             hardest share f of them, at least one.
+        same_image: `"left_out"`: captions of one image are never each other's negatives, as in
+            DivE. `"negative"`: they are, as in VSE++ and VSE-infinity, whose batches are pairs: an
+            image that comes with two captions is there twice, and each of the two is a negative of
+            the other's caption.
+        reduction: over the captions: `"mean"`, as in DivE and PVSE, or `"sum"`, as in VSE++ and
+            VSE-infinity.
 
     Returns:
         A scalar, float32 at least; 0 where there are no negatives (one image).
 
     Raises:
-        ValueError: shapes or owners do not fit, or `negatives` is not one of the above.
+        ValueError: shapes or owners do not fit, or an option is not one of the above.
 
     >>> collapsed = torch.zeros(3, 6)
     >>> triplet(collapsed, torch.tensor([0, 0, 1, 1, 2, 2]))
@@ -44,6 +56,11 @@ def triplet(
     """
     mine = owned(scores, owner)
     scores = scores if scores.dtype == torch.float64 else scores.float()
+    if same_image == "negative":
+        scores, owner = scores[owner], torch.arange(len(owner), device=owner.device)
+        mine = owned(scores, owner)
+    elif same_image != "left_out":
+        raise ValueError(f'same_image must be "left_out" or "negative", not {same_image!r}')
     positive = positive_scores(scores, owner)
     if negatives == "sum":
         to_captions = (margin - positive.unsqueeze(1) + scores[owner]).relu()  # (C, C)
@@ -56,6 +73,10 @@ def triplet(
         image_side = _mean_hinge(margin - positive.unsqueeze(1) + hard[owner], counted[owner])
         hard, counted = _hardest(scores.T, mine.T, share)
         caption_side = _mean_hinge(margin - positive.unsqueeze(1) + hard, counted)
+    if reduction == "sum":
+        return image_side.sum() + caption_side.sum()
+    if reduction != "mean":
+        raise ValueError(f'reduction must be "mean" or "sum", not {reduction!r}')
     return image_side.mean() + caption_side.mean()
 
 
