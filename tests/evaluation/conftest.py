@@ -14,23 +14,23 @@ from PIL import Image
 from facetwise.cli.main import main
 from facetwise.data import Collection
 from facetwise.data.synthetic import shapes_collection
-from facetwise.encoders import LiteEncoder, MiniLM, image_features
-from facetwise.models import PAN, DivE, DivEConfig, Model, PANConfig
+from facetwise.encoders import EncoderConfig, Encoders, image_features
+from facetwise.models import PAN, DivEConfig, Model, PANConfig, build_sets
 
 _WORDS = ("a red square", "a blue field", "some green thing", "the dark one", "light", "grey")
 
 
 def _untrained(collection: Collection, seen: int = 0) -> Model:
     """A run over both kinds of models that knows nothing, and was shown the first `seen`."""
-    encoder = LiteEncoder(32)
-    features = image_features(collection, encoder, range(len(collection)))
+    encoders = Encoders(EncoderConfig(pixels=32, components=16))
+    features = image_features(collection, encoders.images, range(len(collection)))
     g = torch.Generator().manual_seed(0)
-    sets = DivE(DivEConfig(dim=32, hidden=32, local_dim=16, heads=2, head_dim=8), g)
+    sets = build_sets(DivEConfig(dim=32, hidden=32, heads=2, head_dim=8), encoders, g)
     sets.fit_statistics(features)
     pairs = PAN(PANConfig(free=1, width=8), ["shape", "colour"], g)
     pairs.fit_statistics(features.pooled, g)
     hashes = frozenset(collection.image_hashes[:seen])
-    return Model(encoder, MiniLM(), sets=sets, pairs=pairs, trained_on=hashes, name="tiny")
+    return Model(encoders, sets=sets, pairs=pairs, trained_on=hashes, name="tiny")
 
 
 @pytest.fixture(scope="session")

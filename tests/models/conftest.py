@@ -4,31 +4,28 @@ import pytest
 import torch
 
 from facetwise.data.synthetic import shapes_collection
-from facetwise.encoders import LiteEncoder, MiniLM, image_features
-from facetwise.models import PAN, VSE, DivE, DivEConfig, Model, PANConfig, VSEConfig
+from facetwise.encoders import EncoderConfig, Encoders, image_features
+from facetwise.models import PAN, DivEConfig, Model, PANConfig, VSEConfig, build_sets
 
 
 def make(collection=None, kind="dive", seed=0, groups=("colour", "shape"), **parts):
     """An untrained model; with statistics of a collection's pictures if there is one."""
     generator = torch.Generator().manual_seed(seed)
     options = {"dim": 32, "hidden": 32}
+    encoders = Encoders(EncoderConfig(pixels=64, components=32))
+    config = DivEConfig(K=3, **options) if kind == "dive" else VSEConfig(**options)
     parts = {
-        "sets": (
-            DivE(DivEConfig(K=3, local_dim=32, **options), generator)
-            if kind == "dive"
-            else VSE(VSEConfig(**options), generator)
-        ),
+        "sets": build_sets(config, encoders, generator),
         "pairs": PAN(PANConfig(width=8), groups, generator),
         **parts,
     }
-    images = LiteEncoder(64)
     if collection is not None:
-        features = image_features(collection, images, range(len(collection)))
+        features = image_features(collection, encoders.images, range(len(collection)))
         if parts["sets"] is not None:
             parts["sets"].fit_statistics(features)
         if parts["pairs"] is not None:
             parts["pairs"].fit_statistics(features.pooled, generator)
-    return Model(images, MiniLM(), name="few", trained_on=frozenset({"ab", "cd"}), **parts)
+    return Model(encoders, name="few", trained_on=frozenset({"ab", "cd"}), **parts)
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
-from facetwise.encoders import LiteEncoder, MiniLM
+from facetwise.encoders import EncoderConfig, Encoders
 from facetwise.errors import InputError
 from facetwise.models import Model
+from facetwise.similarity import NamedSimilarity
 
 from .conftest import make
 
@@ -19,14 +20,14 @@ TEXTS = ["a red circle", "", "a small blue star right of a green cross on a pink
 
 def test_a_model_holds_something():
     with pytest.raises(InputError, match="a set model or a pair model"):
-        Model(LiteEncoder(64), MiniLM(), sets=None, pairs=None)
+        Model(Encoders(), sets=None, pairs=None)
 
 
 def test_what_it_is(model):
     assert (model.has_sets, model.has_pairs, model.K, model.dim) == (True, True, 3, 32)
     assert [c.name for c in model.conditions] == ["colour", "shape", "free 1", "free 2"]
     assert model.conditional is model.pairs.conditional
-    assert (model.set_similarity, model.alpha) == ("smooth_chamfer", 16.0)
+    assert model.similarity_spec == NamedSimilarity("smooth_chamfer", {"alpha": 16.0})
     assert repr(model) == f"Model(DivE and PAN, {model.fingerprint[:12]})"
     assert not any(p.requires_grad for p in [*model.sets.parameters(), *model.pairs.parameters()])
     assert not model.sets.training and not model.pairs.training
@@ -149,8 +150,8 @@ def test_the_fingerprint_is_of_everything_that_matters(few):
         make(few, sets=None),
         make(few, groups=("colour", "form")),
         make(),  # other statistics
-        Model(LiteEncoder(96), MiniLM(), sets=one.sets, pairs=one.pairs),
-        Model(LiteEncoder(64), MiniLM(32), sets=one.sets, pairs=one.pairs),
+        Model(Encoders(EncoderConfig(pixels=96)), sets=one.sets, pairs=one.pairs),
+        Model(Encoders(EncoderConfig(pixels=64, max_tokens=32)), sets=one.sets, pairs=one.pairs),
     ]
     assert len({other.fingerprint for other in [one, *others]}) == 9
 
@@ -165,7 +166,7 @@ def test_a_set_model_alone_and_a_pair_model_alone(few):
     for ask in (
         lambda: pairs.encode_texts(["a"]),
         lambda: pairs.encode_images([]),
-        lambda: pairs.alpha,
+        lambda: pairs.similarity_spec,
         lambda: pairs.similarity(torch.zeros(1, 1, 2), torch.zeros(1, 1, 2)),
     ):
         with pytest.raises(InputError, match="no set model; fit it on a collection with texts"):

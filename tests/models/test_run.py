@@ -8,8 +8,9 @@ import pytest
 import torch
 
 import facetwise as fw
+from facetwise.encoders import EncoderConfig, Encoders
 from facetwise.errors import InputError, VersionError
-from facetwise.models import PAN, DivE, DivEConfig, Model, PANConfig
+from facetwise.models import PAN, DivEConfig, Model, PANConfig, build_sets
 from facetwise.models.run import unfinished
 
 from .conftest import make
@@ -44,7 +45,8 @@ def test_what_is_loaded_is_what_was_saved(few, tmp_path, options):
 
 def test_whole_numbers_may_stand_for_others(few, tmp_path):
     g = torch.Generator().manual_seed(0)
-    sets = DivE(DivEConfig(dim=16, hidden=8, local_dim=8, global_weight=1, alpha=16), g)
+    encoders = Encoders(EncoderConfig(pixels=64, components=32))
+    sets = build_sets(DivEConfig(dim=16, hidden=8, global_weight=1, alpha=16), encoders, g)
     model = make(sets=sets, pairs=PAN(PANConfig(steepness=5), ["colour"], g))
     model.save(tmp_path / "run")
     assert fw.load(tmp_path / "run").fingerprint == model.fingerprint
@@ -89,7 +91,11 @@ def test_a_newer_run_is_not_guessed_at(run):
         ("format = 1", "format = ", r"model\.toml cannot be read"),
         ('model = "dive"', 'model = "cnn"', "is damaged .KeyError: 'cnn'"),
         ("fingerprint = .*", "", "is damaged .KeyError: 'fingerprint'"),
-        (r"pixels = 64", 'pixels = "a"', "is damaged"),
+        (
+            r"pixels = 64",
+            'pixels = "a"',
+            r"model\.toml \[encoders\] pixels: expected a whole number",
+        ),
         (
             r"K = 3",
             "K = 0",

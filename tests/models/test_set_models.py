@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from facetwise.encoders import ImageFeatures
+from facetwise.encoders import EncoderConfig, Encoders, ImageFeatures
 from facetwise.encoders.lite import PARTS
-from facetwise.models import VSE, DivE, DivEConfig, VSEConfig
+from facetwise.models import DivEConfig, VSEConfig, build_sets
 from facetwise.similarity import average, smooth_chamfer
 
 KINDS = ("dive", "vse")
@@ -15,9 +15,12 @@ KINDS = ("dive", "vse")
 
 def made(kind, seed=0):
     g = torch.Generator().manual_seed(seed)
-    if kind == "vse":
-        return VSE(VSEConfig(dim=16, hidden=8), g)
-    return DivE(DivEConfig(dim=16, K=3, hidden=8, heads=2, head_dim=4, local_dim=8), g)
+    config = (
+        VSEConfig(dim=16, hidden=8)
+        if kind == "vse"
+        else DivEConfig(dim=16, K=3, hidden=8, heads=2, head_dim=4)
+    )
+    return build_sets(config, Encoders(EncoderConfig(components=8)), g)
 
 
 def images(n=12, seed=1):

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from facetwise.data.synthetic import shapes_collection
-from facetwise.encoders import LiteEncoder, MiniLM
+from facetwise.encoders import EncoderConfig, Encoders
 from facetwise.errors import InputError, ModelMismatchError
-from facetwise.models import PAN, VSE, DivE, DivEConfig, Model, PANConfig, VSEConfig
+from facetwise.models import PAN, DivEConfig, Model, PANConfig, VSEConfig, build_sets
 from facetwise.search import Index
 
 
@@ -17,13 +17,11 @@ def collection(tmp_path_factory):
 
 def make(collection, seed=0, kind="dive"):
     generator = torch.Generator().manual_seed(seed)
-    sets = (
-        DivE(DivEConfig(dim=32, K=3, hidden=32), generator)
-        if kind == "dive"
-        else VSE(VSEConfig(dim=32, hidden=32), generator)
-    )
+    encoders = Encoders(EncoderConfig(pixels=64))
+    config = DivEConfig(dim=32, K=3, hidden=32) if kind == "dive" else VSEConfig(dim=32, hidden=32)
+    sets = build_sets(config, encoders, generator)
     pairs = PAN(PANConfig(width=8), collection.attribute_groups, generator)
-    return Model(LiteEncoder(64), MiniLM(), sets=sets, pairs=pairs, name="shapes")
+    return Model(encoders, sets=sets, pairs=pairs, name="shapes")
 
 
 @pytest.fixture(scope="module")

@@ -9,18 +9,22 @@ import pytest
 import torch
 
 from facetwise.data.synthetic import facet_world
-from facetwise.encoders import ImageFeatures, TextFeatures
+from facetwise.encoders import (
+    EncoderConfig,
+    Encoders,
+    ImageFeatures,
+    TextFeatures,
+    masked_mean,
+)
 from facetwise.encoders.lite import PARTS
-from facetwise.encoders import masked_mean
 from facetwise.models import (
     PAN,
-    VSE,
-    DivE,
     DivEConfig,
     PANConfig,
     Siamese,
     SiameseConfig,
     VSEConfig,
+    build_sets,
 )
 from facetwise.training.recipe import PairTraining, SetTraining
 from facetwise.training.tasks import PairTask, SetTask
@@ -48,11 +52,12 @@ HOW = SetTraining(steps=20, batch=6, texts_per_item=2)
 
 def set_task(kind="vse", how=HOW, seed=3):
     g = torch.Generator().manual_seed(0)
-    model = (
-        DivE(DivEConfig(dim=16, K=3, hidden=16, heads=2, head_dim=8, local_dim=8), g)
+    config = (
+        DivEConfig(dim=16, K=3, hidden=16, heads=2, head_dim=8)
         if kind == "dive"
-        else VSE(VSEConfig(dim=16, hidden=16), g)
+        else VSEConfig(dim=16, hidden=16)
     )
+    model = build_sets(config, Encoders(EncoderConfig(components=8)), g)
     texts_of = [[row, 20 + row] if row < 10 else [row] for row in range(20)]
     clusters = [[row] for row in range(20)]
     return SetTask(model, how, images(), texts(), texts_of, clusters, seed=seed)

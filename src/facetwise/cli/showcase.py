@@ -94,12 +94,12 @@ def _model(collection: Collection, path: Path) -> Model:
 
     if path.exists():
         return load(path)
-    from ..encoders import ImageEncoder, image_features
+    from ..encoders import Encoders, image_features
     from ..training import Recipe, fit
 
     recipe = Recipe.read(RECIPE)
     # All of them in one go: the index and the evaluation need the held-out ones soon.
-    image_features(collection, ImageEncoder(recipe.encoders.pixels), range(len(collection)))
+    image_features(collection, Encoders(recipe.encoders).images, range(len(collection)))
     return fit(collection, recipe=recipe, out=path)
 
 

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from facetwise.encoders.features import ImageFeatures, masked_mean
@@ -39,6 +40,10 @@ class ImageTower(nn.Module, ABC):
     @abstractmethod
     def prepare(self, features: ImageFeatures) -> tuple[Tensor, Tensor]:
         """What of the way is fixed: done once for all training pictures, with rows for pictures."""
+
+    def untrained(self, pooled: Tensor) -> Tensor:
+        """The encoder's global features (N, P), standardised: the control without any training."""
+        return F.normalize(pooled, dim=-1)
 
     @abstractmethod
     def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
@@ -84,6 +89,10 @@ class FrozenGrid(ImageTower):
     def fit(self, features: ImageFeatures) -> None:
         self.components.fit(features.grid)
         self.norm.fit(features.pooled)
+
+    def untrained(self, pooled: Tensor) -> Tensor:
+        standard: Tensor = self.norm(pooled)
+        return standard
 
     @torch.no_grad()
     def prepare(self, features: ImageFeatures) -> tuple[Tensor, Tensor]:

@@ -25,21 +25,27 @@ from facetwise.data import Collection
 from facetwise.data.sampling import generator_of
 from facetwise.data.splits import split_collection
 from facetwise.encoders import (
-    ImageEncoder,
+    Encoders,
     ImageFeatures,
-    TextEncoder,
+    PartNorm,
     image_features,
     text_features,
 )
-from facetwise.encoders.image import PARTS
 from facetwise.errors import InputError
 from facetwise.evaluation.floors import RidgeFloor, sentence_vectors
 from facetwise.evaluation.image_image import Retrieval, group_labels, retrieval
 from facetwise.evaluation.image_text import ImageText, image_text, matches
 from facetwise.evaluation.own import pair_figures
 from facetwise.files import write_text
-from facetwise.heads import PartNorm
-from facetwise.models import PAN, DivE, DivEConfig, Model, PANConfig, SiameseConfig, VSEConfig
+from facetwise.models import (
+    PAN,
+    DivEConfig,
+    Model,
+    PANConfig,
+    SiameseConfig,
+    VSEConfig,
+    build_sets,
+)
 from facetwise.similarity import average
 from facetwise.training.fit import train_pairs, train_sets
 from facetwise.training.material import Material, languages_of
@@ -77,8 +83,7 @@ class Comparison:
     held: tuple[int, ...]
     held_features: ImageFeatures
     held_texts: tuple[tuple[str, ...], ...]
-    images: ImageEncoder
-    words: TextEncoder
+    encoders: Encoders
 
     @classmethod
     def of(cls, collection: Collection, recipe: Recipe) -> Comparison:
@@ -89,19 +94,19 @@ class Comparison:
         held = [row for row, part in enumerate(parts) if part == "test"]
         if not train or not held:
             raise InputError(f"{collection.path} is too small to hold anything out")
-        images = ImageEncoder(recipe.encoders.pixels)
+        material = Material.of(collection, train, recipe.data.languages, 0)
+        encoders = Encoders.of(recipe.encoders, material.distinct)
         return cls(
             recipe=recipe,
             collection=collection,
-            material=Material.of(collection, train, recipe.data.languages, 0),
-            features=image_features(collection, images, train),
+            material=material,
+            features=image_features(collection, encoders.images, train),
             held=tuple(held),
-            held_features=image_features(collection, images, held),
+            held_features=image_features(collection, encoders.images, held),
             held_texts=tuple(
                 tuple(own) for own in languages_of(collection, held, recipe.data.languages)
             ),
-            images=images,
-            words=TextEncoder(recipe.encoders.max_tokens),
+            encoders=encoders,
         )
 
 
@@ -134,11 +139,13 @@ def compare(
 
     at = time.monotonic()
     single = train_sets(
-        rival, shared.material, shared.features, shared.words, folder / "vse", seed=seed
+        rival, shared.material, shared.features, shared.encoders, folder / "vse", seed=seed
     )
     timed("single vector (VSE)", at)
     at = time.monotonic()
-    siamese = train_pairs(rival, shared.material, shared.features, folder / "siamese", seed=seed)
+    siamese = train_pairs(
+        rival, shared.material, shared.features, shared.encoders, folder / "siamese", seed=seed
+    )
     timed("siamese", at)
     if trained is None:
         at = time.monotonic()
@@ -146,18 +153,23 @@ def compare(
             shared.recipe,
             shared.material,
             shared.features,
-            shared.words,
+            shared.encoders,
             folder / "dive",
             seed=seed,
         )
         timed("DivE", at)
         at = time.monotonic()
         pairs = train_pairs(
-            shared.recipe, shared.material, shared.features, folder / "pan", seed=seed
+            shared.recipe,
+            shared.material,
+            shared.features,
+            shared.encoders,
+            folder / "pan",
+            seed=seed,
         )
         timed("PAN", at)
         assert isinstance(pairs, PAN)
-        trained = Model(shared.images, shared.words, sets=sets, pairs=pairs)
+        trained = Model(shared.encoders, sets=sets, pairs=pairs)
     figures = {
         "seed": seed,
         "image_text": _image_text(shared, trained, single, seed),
@@ -171,28 +183,28 @@ def compare(
 def _image_text(shared: Comparison, trained: Model, single: Any, seed: int) -> dict[str, Any]:
     distinct, edges = matches(shared.held_texts)
     found: dict[str, ImageText] = {}
-    untrained = DivE(_dive_config(shared.recipe), generator_of(seed, -7))
+    untrained = build_sets(_dive_config(shared.recipe), shared.encoders, generator_of(seed, -7))
     untrained.fit_statistics(shared.features)
     for name, sets in (
         ("untrained heads", untrained),
         ("single vector (VSE)", single),
         ("DivE", trained.sets),
     ):
-        model = Model(shared.images, shared.words, sets=sets, pairs=None)
+        model = Model(shared.encoders, sets=sets, pairs=None)
         x = model.embed_features(shared.held_features).sets
         assert x is not None
         y = model.embed_texts(distinct, cached_in=shared.collection).sets
         found[name] = image_text(x, y, edges, model.similarity)
-    own = sorted({text for texts in shared.material.texts for text in texts})
+    own = shared.material.distinct
     place = {text: index for index, text in enumerate(own)}
     ridge = RidgeFloor(
-        PARTS,
+        shared.encoders.images.parts,
         shared.features.pooled,
-        sentence_vectors(text_features(shared.collection, shared.words, own)),
+        sentence_vectors(text_features(shared.collection, shared.encoders.texts, own)),
         [[place[text] for text in texts] for texts in shared.material.texts],
         seed=seed,
     )
-    vectors = sentence_vectors(text_features(shared.collection, shared.words, distinct))
+    vectors = sentence_vectors(text_features(shared.collection, shared.encoders.texts, distinct))
     found["ridge regression"] = image_text(
         ridge.images(shared.held_features.pooled), ridge.texts(vectors), edges, average
     )
@@ -204,7 +216,8 @@ def _image_image(shared: Comparison, trained: Model, siamese: Any) -> dict[str, 
     labels = group_labels([shared.collection.groups[row] for row in shared.held])
     lines, colours = _styles(shared)
     assert trained.pairs is not None
-    norm = PartNorm(PARTS)
+    parts = shared.encoders.images.parts
+    norm = PartNorm(parts)
     norm.fit(shared.features.pooled)
     pan = trained.pairs
     with torch.no_grad():
@@ -217,7 +230,7 @@ def _image_image(shared: Comparison, trained: Model, siamese: Any) -> dict[str, 
 
     out: dict[str, Any] = {}
     for name, score in (
-        ("last layer", dot(F.normalize(plain[:, : PARTS[0]], dim=-1))),
+        ("last layer", dot(F.normalize(plain[:, : parts[0]], dim=-1))),
         ("frozen features", dot(plain)),
         ("siamese", dot(own)),
         ("PAN's head, cosine", dot(cosine)),

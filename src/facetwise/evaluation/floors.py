@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from facetwise.data.sampling import generator_of
-from facetwise.encoders import TextFeatures
-from facetwise.heads import PartNorm, masked_mean, ridge
+from facetwise.encoders import PartNorm, TextFeatures, masked_mean
+from facetwise.heads import ridge
 from facetwise.metrics import ranks
 
 __all__ = ["RidgeFloor", "sentence_vectors"]

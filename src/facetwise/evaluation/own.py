@@ -13,7 +13,6 @@ from torch import Tensor
 
 from facetwise.data import Collection
 from facetwise.encoders import ImageFeatures, image_features
-from facetwise.encoders.image import PARTS
 from facetwise.errors import InputError
 from facetwise.evaluation.image_image import Retrieval, agreement, group_labels, retrieval
 from facetwise.evaluation.image_text import ImageText, image_text, matches
@@ -138,6 +137,7 @@ def pair_figures(
     def by_model(q: Tensor, g: Tensor, factors: Tensor | None = None) -> Tensor:
         return pan.against(h[q], h[g], factors)
 
+    last_layer = cosine_scorer("last layer", plain[:, : pan.norm.widths[0]])
     pair_entropy, mean_entropy, free = _relevance(pan, h)
     attributes = collection.attributes.rows(torch.tensor(list(rows)))
     some = torch.arange(len(rows))[:: max(1, len(rows) // 500)]  # enough for a percent
@@ -157,7 +157,7 @@ def pair_figures(
         found=retrieval(by_model, groups),
         head_cosine=retrieval(by_head, groups),
         untrained=retrieval(by_features, groups),
-        last_layer=retrieval(cosine_scorer("last layer", plain[:, : PARTS[0]]).matrix, groups),
+        last_layer=retrieval(last_layer.matrix, groups),
         pair_entropy=pair_entropy,
         mean_entropy=mean_entropy,
         free_mass=free,

@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from facetwise.encoders import ImageFeatures
-from facetwise.encoders.image import PARTS
 from facetwise.errors import InputError
 from facetwise.models import Model
 from facetwise.similarity import SetSimilarity, score_matrix, score_pairs
@@ -149,7 +148,7 @@ def image_scorers(
         return (
             set_scorer("sets", embedding.sets, model.sets.similarity),
             cosine_scorer("mean vectors", means),
-            *_untrained(model.sets.norm(features.pooled)),
+            *_untrained(model.sets.image.untrained(features.pooled), model),
         )
     pan = model.pairs
     assert embedding.pairs is not None and pan is not None
@@ -157,14 +156,14 @@ def image_scorers(
     return (
         Scorer("pairs", (pairs,)),
         cosine_scorer("head, cosine", embedding.pairs),
-        *_untrained(pan.norm(features.pooled)),
+        *_untrained(pan.norm(features.pooled), model),
     )
 
 
-def _untrained(features: Tensor) -> tuple[Scorer, Scorer]:
+def _untrained(features: Tensor, model: Model) -> tuple[Scorer, Scorer]:
     """Of the standardised features (N, P), whose first part is the last layer."""
     return (
-        cosine_scorer("last layer", features[:, : PARTS[0]]),
+        cosine_scorer("last layer", features[:, : model.image_encoder.parts[0]]),
         cosine_scorer("frozen features", features),
     )
 

@@ -1,11 +1,11 @@
-"""The global feature of a picture or a text: a projection with a residual MLP."""
+"""Features of a tower to width D: the global one by a residual MLP, local ones by a linear map."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Projection"]
+__all__ = ["Projection", "local_projection"]
 
 
 class Projection(nn.Module):
@@ -51,3 +51,13 @@ class Projection(nn.Module):
         f = self.fc(self.dropout(x))
         out: Tensor = f + self.mlp(f)
         return out
+
+
+def local_projection(
+    dim_in: int, dim: int, *, dropout: float, generator: torch.Generator | None = None
+) -> nn.Sequential:
+    """Dropout and a linear map, for each location alone: (B, N, dim_in) -> (B, N, D)."""
+    fc = nn.Linear(dim_in, dim)
+    nn.init.xavier_uniform_(fc.weight, generator=generator)
+    nn.init.zeros_(fc.bias)
+    return nn.Sequential(nn.Dropout(dropout), fc)

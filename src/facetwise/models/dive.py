@@ -3,40 +3,30 @@
 Read beside the paper: local features psi and a global one phi of each side go through the set
 prediction module (slots that compete for locations), and sets are compared by smooth-Chamfer.
 METHODS section 2 has the equations; `heads.set_prediction` the module, `similarity.sets` the score.
+Every swap of the paper's ablation is a value here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
-from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
-from facetwise.encoders.image import PARTS, ImageFeatures
-from facetwise.encoders.text import WIDTH
-from facetwise.heads import (
-    Components,
-    ElementSet,
-    PartNorm,
-    Projection,
-    SetPrediction,
-    masked_mean,
-)
-from facetwise.config import Count, Positive, Share, Weight, Within
-from facetwise.similarity import SetSimilarity, smooth_chamfer
+from facetwise.config import Count, Positive, Weight
+from facetwise.encoders import Towers
+from facetwise.heads import ElementSet, Projection, SetPrediction, local_projection
+from facetwise.models.set_model import SetConfig, SetModel
+from facetwise.similarity import NamedSimilarity
 
 __all__ = ["DivE", "DivEConfig"]
 
 
 @dataclass(frozen=True)
-class DivEConfig:
+class DivEConfig(SetConfig):
     """What makes a DivE model; the paper's values (METHODS 2.1, 2.5) unless said otherwise."""
 
-    dim: Count = 256
-    """D; 1024 in the paper, whose features are four times as many."""
     K: Count = 4
     """Elements of a set."""
     T: Count = 2
@@ -47,44 +37,35 @@ class DivEConfig:
     """Of the attention."""
     head_dim: Count = 32
     """Inner width of a head; 512 in the paper."""
-    hidden: Count = 512
-    """Inner width of the MLPs; in the module 4 D in the paper."""
-    dropout: Share = 0.1
+    dropout: float = 0.1
     """In the set prediction module."""
-    local_dim: Annotated[int, Within(1, PARTS[0])] = 256
-    """Principal components kept of the frozen grid's 1,280 channels: ours, for speed."""
-    feature_dropout: Share = 0.2
-    """Of the frozen features; not in the paper, which trains its towers."""
     global_weight: Weight = 1.0
     """Of the global feature in each element."""
     slot_gain: float = 0.3
     """Where the gain of LN(E_T) starts; 1 in the paper."""
 
 
-class DivE(nn.Module):
-    """Frozen image grids and word features to sets of K unit vectors."""
+class DivE(SetModel):
+    """Local and global features of both sides to sets of K unit vectors."""
 
-    similarity_name = "smooth_chamfer"
+    config: DivEConfig
 
-    def __init__(self, config: DivEConfig, generator: torch.Generator | None = None) -> None:
-        super().__init__()
-        self.config = config
-        self.norm = PartNorm(PARTS)
-        self.components = Components(PARTS[0], config.local_dim)
-        self.image_global = self._projection(sum(PARTS), generator)
-        self.image_local = nn.Sequential(
-            nn.Dropout(config.feature_dropout), nn.Linear(config.local_dim, config.dim)
+    def __init__(
+        self, config: DivEConfig, towers: Towers, generator: torch.Generator | None = None
+    ) -> None:
+        super().__init__(config, towers, generator)
+        c = config
+        shared = {"hidden": c.hidden, "dropout": c.feature_dropout, "generator": generator}
+        self.image_global = Projection(self.image.global_width, c.dim, **shared)
+        self.image_local = local_projection(
+            self.image.local_width, c.dim, dropout=c.feature_dropout, generator=generator
         )
-        self.image_set = self._module(positions=False, generator=generator)
-        self.text_global = self._projection(WIDTH, generator)
-        self.text_local = nn.Sequential(
-            nn.Dropout(config.feature_dropout), nn.Linear(WIDTH, config.dim)
+        self.image_head = self._head(positions=False, generator=generator)
+        self.text_global = Projection(self.text.global_width, c.dim, **shared)
+        self.text_local = local_projection(
+            self.text.local_width, c.dim, dropout=c.feature_dropout, generator=generator
         )
-        self.text_set = self._module(positions=True, generator=generator)
-        for layer in [*self.image_local, *self.text_local]:
-            if isinstance(layer, nn.Linear):
-                nn.init.xavier_uniform_(layer.weight, generator=generator)
-                nn.init.zeros_(layer.bias)
+        self.text_head = self._head(positions=True, generator=generator)
 
     @property
     def K(self) -> int:
@@ -92,58 +73,31 @@ class DivE(nn.Module):
         return self.config.K
 
     @property
-    def dim(self) -> int:
-        """D."""
-        return self.config.dim
+    def similarity(self) -> NamedSimilarity:
+        """Smooth-Chamfer."""
+        return NamedSimilarity("smooth_chamfer", {"alpha": self.config.alpha})
 
     @property
-    def alpha(self) -> float:
-        """Of smooth-Chamfer."""
-        return self.config.alpha
-
-    def fit_statistics(self, features: ImageFeatures) -> None:
-        """Set the statistics of the frozen features from the training pictures."""
-        self.norm.fit(features.pooled)
-        self.components.fit(features.grid)
+    def starts(self) -> tuple[Projection, Projection]:
+        """The global projections."""
+        return self.image_global, self.text_global
 
     def module_parameters(self) -> Iterator[nn.Parameter]:
-        """Of the two set prediction modules and their local features."""
-        for part in (self.image_local, self.image_set, self.text_local, self.text_set):
+        """Of the two heads and their local features."""
+        for part in (self.image_local, self.image_head, self.text_local, self.text_head):
             yield from part.parameters()
 
-    @torch.no_grad()
-    def prepare(self, features: ImageFeatures) -> tuple[Tensor, Tensor]:
-        """What of the image side is fixed once the statistics are: done once, before training.
-
-        Returns:
-            local (N, H * W, local_dim) and global (N, P) features.
-        """
-        scale = sum(PARTS) ** 0.5  # about unit variance, as after a layer norm
-        return self.components(features.grid), self.norm(features.pooled) * scale
-
-    def images(self, local: Tensor, pooled: Tensor) -> ElementSet:
-        """local: (B, N, local_dim), pooled: (B, P), as from `prepare` -> sets (B, K, D)."""
-        out: ElementSet = self.image_set(self.image_local(local), self.image_global(pooled))
+    def image_set(self, psi: Tensor, phi: Tensor, mask: Tensor | None) -> ElementSet:
+        """Psi (B, N, C), phi (B, P) -> sets (B, K, D), attention (B, K, N)."""
+        out: ElementSet = self.image_head(self.image_local(psi), self.image_global(phi), mask)
         return out
 
-    def texts(self, tokens: Tensor, mask: Tensor) -> ElementSet:
-        """tokens: (B, L, 384), mask: (B, L) -> sets (B, K, D), attention (B, K, L)."""
-        phi = self.text_global(masked_mean(tokens, mask))
-        out: ElementSet = self.text_set(self.text_local(tokens.float()), phi, mask)
+    def text_set(self, psi: Tensor, phi: Tensor, mask: Tensor) -> ElementSet:
+        """Psi (B, L, C), phi (B, P) -> sets (B, K, D), attention (B, K, L)."""
+        out: ElementSet = self.text_head(self.text_local(psi), self.text_global(phi), mask)
         return out
 
-    @property
-    def similarity(self) -> SetSimilarity:
-        """Smooth-Chamfer: x (N, K, D), y (M, K, D) -> (N, M)."""
-        return partial(smooth_chamfer, alpha=self.config.alpha)
-
-    def _projection(self, width: int, generator: torch.Generator | None) -> Projection:
-        c = self.config
-        return Projection(
-            width, c.dim, hidden=c.hidden, dropout=c.feature_dropout, generator=generator
-        )
-
-    def _module(self, *, positions: bool, generator: torch.Generator | None) -> SetPrediction:
+    def _head(self, *, positions: bool, generator: torch.Generator | None) -> nn.Module:
         c = self.config
         return SetPrediction(
             c.dim,

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["ImageEmbedding", "TextEmbedding", "joined"]
+__all__ = ["ImageEmbedding", "TextEmbedding", "joined", "padded"]
 
 
 class ImageEmbedding(NamedTuple):
@@ -26,7 +27,7 @@ class TextEmbedding(NamedTuple):
     """M texts under the set model."""
 
     sets: Tensor
-    """(M, K, D), rows of length 1."""
+    """(M, L, D), rows of length 1; shorter sets end in rows of zeros."""
     attention: list[Tensor]
     """For each text (K, L): which tokens each slot reads; sums to 1."""
     tokens: list[list[str]]
@@ -50,3 +51,21 @@ def joined(parts: Sequence[ImageEmbedding]) -> ImageEmbedding:
         cat([part.attention for part in parts]),
         cat([part.pairs for part in parts]),
     )
+
+
+def padded(parts: Sequence[Tensor], rows: int, width: int) -> Tensor:
+    """Batches of sets one after the other, the smaller ones filled up with rows of zeros.
+
+    Args:
+        parts: each (B, L, D).
+        rows: L, if there are no parts.
+        width: D.
+
+    >>> padded([torch.ones(1, 2, 3), torch.ones(1, 1, 3)], 2, 3).sum(2)
+    tensor([[3., 3.],
+            [3., 0.]])
+    """
+    if not parts:
+        return torch.empty(0, rows, width)
+    longest = max(part.shape[1] for part in parts)
+    return torch.cat([F.pad(part, (0, 0, 0, longest - part.shape[1])) for part in parts])

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from facetwise.config import settings
 from facetwise.data.images import decode, upright
 from facetwise.encoders import (
+    Encoders,
     ImageEncoder,
     ImageFeatures,
     TextEncoder,
@@ -21,19 +23,17 @@ from facetwise.encoders import (
     text_features,
 )
 from facetwise.errors import InputError
-from facetwise.config import settings
-from facetwise.models.dive import DivE
-from facetwise.models.embedding import ImageEmbedding, TextEmbedding, joined
+from facetwise.models.embedding import ImageEmbedding, TextEmbedding, joined, padded
 from facetwise.models.pan import PAN, Condition
-from facetwise.models.vse import VSE
-from facetwise.similarity import ConditionalSimilarity, PairScore, score_matrix
+from facetwise.models.set_model import SetModel
+from facetwise.similarity import ConditionalSimilarity, NamedSimilarity, PairScore, score_matrix
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from facetwise.data import Collection
 
-__all__ = ["Model", "SetModel"]
+__all__ = ["Model"]
 
 _BATCH = 256
 """Features that go through the heads at once."""
@@ -44,15 +44,12 @@ _TEXTS = 4096
 _PICTURES = 64
 """Pictures that go through the encoder at once: its first layers are large."""
 
-SetModel = DivE | VSE
-
 
 class Model:
     """What `fit` makes and `load` opens: encodes images and texts, and compares them.
 
     Args:
-        images: the image encoder.
-        texts: the text encoder.
+        encoders: of pictures and texts.
         sets: the set model, if any.
         pairs: the pair model, if any.
         trained_on: hashes of the pictures that were seen in training, so that nobody evaluates on
@@ -62,8 +59,7 @@ class Model:
 
     def __init__(
         self,
-        images: ImageEncoder,
-        texts: TextEncoder,
+        encoders: Encoders,
         *,
         sets: SetModel | None,
         pairs: PAN | None,
@@ -72,7 +68,7 @@ class Model:
     ) -> None:
         if sets is None and pairs is None:
             raise InputError("a model needs a set model or a pair model")
-        self.image_encoder, self.text_encoder = images, texts
+        self.encoders = encoders
         self.sets = None if sets is None else sets.eval().requires_grad_(False)
         self.pairs = None if pairs is None else pairs.eval().requires_grad_(False)
         self.trained_on = trained_on
@@ -95,8 +91,18 @@ class Model:
         return self.pairs is not None
 
     @property
+    def image_encoder(self) -> ImageEncoder:
+        """Of pictures."""
+        return self.encoders.images
+
+    @property
+    def text_encoder(self) -> TextEncoder:
+        """Of texts."""
+        return self.encoders.texts
+
+    @property
     def K(self) -> int:
-        """Elements of a set; 0 without a set model."""
+        """Elements of a picture's set; 0 without a set model."""
         return 0 if self.sets is None else self.sets.K
 
     @property
@@ -105,14 +111,9 @@ class Model:
         return 0 if self.sets is None else self.sets.dim
 
     @property
-    def alpha(self) -> float:
-        """Sharpness of smooth-Chamfer."""
-        return self._need_sets().alpha
-
-    @property
-    def set_similarity(self) -> str:
-        """Name of the set similarity, as in `similarity.SIMILARITIES`."""
-        return self._need_sets().similarity_name
+    def similarity_spec(self) -> NamedSimilarity:
+        """The set similarity with its options."""
+        return self._need_sets().similarity
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
@@ -155,7 +156,9 @@ class Model:
         return sets
 
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
-        """Texts -> sets (M, K, D), rows of length 1.
+        """Texts -> sets (M, L, D); L = K but where a set has as many rows as the text has words.
+
+        Rows have length 1, rows of zeros are padding.
 
         Raises:
             InputError: the run has no set model.
@@ -163,8 +166,11 @@ class Model:
         return self.embed_texts(texts).sets
 
     def similarity(self, x: Tensor, y: Tensor) -> Tensor:
-        """The set similarity it was trained with: x (N, K, D), y (M, K, D) -> (N, M)."""
-        return score_matrix(x, y, self._need_sets().similarity)
+        """The set similarity it was trained with: images x (N, K, D), texts y (M, L, D) -> (N, M).
+
+        It is symmetric but for cross attention, where texts attend to images.
+        """
+        return score_matrix(x, y, self.similarity_spec)
 
     def embed_images(self, images: Sequence[str | Path | bytes | Image.Image]) -> ImageEmbedding:
         """Pictures -> everything that is known of them, in one pass of the encoder.
@@ -241,8 +247,7 @@ class Model:
                 attention += [
                     weights[:, own] for weights, own in zip(out.attention, mask, strict=True)
                 ]
-        empty = torch.empty(0, model.K, model.dim)
-        return TextEmbedding(torch.cat(sets) if sets else empty, attention, tokens)
+        return TextEmbedding(padded(sets, model.K, model.dim), attention, tokens)
 
     @torch.no_grad()
     def pair_scores(self, h1: Tensor, h2: Tensor) -> PairScore:
@@ -278,10 +283,17 @@ class Model:
         if self.sets is not None:
             out = self.sets.images(*self.sets.prepare(features))
             sets = out.elements
-            attention = out.attention.unflatten(-1, tuple(features.grid.shape[-2:]))
+            attention = out.attention.unflatten(-1, _places(out.attention.shape[-1], features))
         if self.pairs is not None:
             pairs = self.pairs.embed(features.pooled)
         return ImageEmbedding(sets, attention, pairs)
+
+
+def _places(cells: int, features: ImageFeatures) -> tuple[int, int]:
+    """Rows and columns of what slots look at; a trained tower's grid may be coarser than cached."""
+    height, width = features.grid.shape[-2:]
+    shrunk = max(1, round((height * width / max(cells, 1)) ** 0.5))
+    return -(-height // shrunk), -(-width // shrunk)
 
 
 def _picture(image: str | Path | bytes | Image.Image, index: int) -> Image.Image:

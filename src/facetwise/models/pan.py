@@ -25,10 +25,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from facetwise.encoders.image import PARTS
-from facetwise.errors import InputError
-from facetwise.heads import PartNorm
 from facetwise.config import Count, Positive, Share, Within
+from facetwise.encoders import PartNorm
+from facetwise.encoders.lite import PARTS
+from facetwise.errors import InputError
 from facetwise.similarity import ConditionalSimilarity, PairScore
 
 __all__ = ["PAN", "Condition", "PANConfig"]
@@ -74,6 +74,7 @@ class PAN(nn.Module):
         config: PANConfig,
         groups: Sequence[str],
         generator: torch.Generator | None = None,
+        parts: Sequence[int] = PARTS,
     ) -> None:
         super().__init__()
         self.config = config
@@ -83,9 +84,9 @@ class PAN(nn.Module):
             *(Condition(name, None) for name in islice(free, config.free)),
         )
         M = len(self.conditions)
-        self.norm = PartNorm(PARTS)
+        self.norm = PartNorm(parts)
         self.dropout = nn.Dropout(config.feature_dropout)
-        self.head = nn.Linear(sum(PARTS), M * config.width, bias=False)
+        self.head = nn.Linear(sum(parts), M * config.width, bias=False)
         nn.init.orthogonal_(self.head.weight, generator=generator)
         self.conditional = ConditionalSimilarity(
             M * config.width, M, generator=generator, a=config.steepness

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from torch import Tensor, nn
 
-from facetwise.encoders import ImageEncoder, TextEncoder
+from facetwise.config import read_config, settings
+from facetwise.encoders import EncoderConfig, Encoders
 from facetwise.errors import FacetwiseError, InputError, VersionError
 from facetwise.files import write_bytes, write_text
-from facetwise.config import read_config, settings
-from facetwise.models.dive import DivE, DivEConfig
 from facetwise.models.model import Model
 from facetwise.models.pan import PAN, PANConfig
-from facetwise.models.vse import VSE, VSEConfig
+from facetwise.models.systems import SET_SYSTEMS, build_sets, system_name
 
 if TYPE_CHECKING:
-    from facetwise.models.model import SetModel
+    from facetwise.models.set_model import SetModel
 
-__all__ = ["FORMAT", "MODEL_FILE", "SET_MODELS", "load", "save", "unfinished"]
+__all__ = ["FORMAT", "MODEL_FILE", "load", "save", "unfinished"]
 
 FORMAT: Final = 1
 """Version of the files in a run."""
@@ -30,11 +28,8 @@ FORMAT: Final = 1
 MODEL_FILE: Final = "model.toml"
 """Written last: without it there is no model."""
 
-SET_MODELS: Final[Mapping[str, tuple[Any, Any]]] = {
-    "dive": (DivE, DivEConfig),
-    "vse": (VSE, VSEConfig),
-}
-"""Name in a recipe to the set model's class and configuration."""
+VOCABULARY_FILE: Final = "vocabulary.txt"
+"""One word a line, of encoders that take their words from the training texts."""
 
 
 def save(model: Model, path: str | Path) -> None:
@@ -52,19 +47,18 @@ def save(model: Model, path: str | Path) -> None:
         "format": FORMAT,
         "name": model.name,
         "fingerprint": model.fingerprint,
-        "encoders": {
-            "pixels": model.image_encoder.pixels,
-            "max_tokens": model.text_encoder.max_tokens,
-        },
+        "encoders": settings(model.encoders.config),
     }
     if model.sets is not None:
-        kind = type(model.sets).__name__.lower()
-        about["sets"] = {"model": kind, **settings(model.sets.config)}
+        about["sets"] = {"model": system_name(model.sets.config), **settings(model.sets.config)}
         write_bytes(path / "sets.safetensors", save(_contiguous(model.sets)))
     if model.pairs is not None:
         groups = [c.group for c in model.conditions if c.group is not None]
         about["pairs"] = {"model": "pan", "groups": groups, **settings(model.pairs.config)}
         write_bytes(path / "pairs.safetensors", save(_contiguous(model.pairs)))
+    if model.encoders.vocabulary:
+        words = "".join(f"{word}\n" for word in model.encoders.vocabulary)
+        write_text(path / VOCABULARY_FILE, words)
     write_text(path / "seen.txt", "".join(f"{name}\n" for name in sorted(model.trained_on)))
     write_text(path / MODEL_FILE, tomli_w.dumps(about))
 
@@ -79,24 +73,25 @@ def load(path: str | Path) -> Model:
     path = Path(path)
     about = _read_about(path)
     try:
-        encoders = about["encoders"]
+        config = read_config(EncoderConfig, about["encoders"], path / MODEL_FILE, "encoders")
+        encoders = Encoders(config, _vocabulary(path / VOCABULARY_FILE))
         sets: SetModel | None = None
         if "sets" in about:
             options = dict(about["sets"])
-            made, config = SET_MODELS[options.pop("model")]
-            sets = made(read_config(config, options, path / MODEL_FILE, "sets"))
+            kind = SET_SYSTEMS[options.pop("model")][1]
+            sets = build_sets(read_config(kind, options, path / MODEL_FILE, "sets"), encoders)
             _fill(sets, path / "sets.safetensors")
         pairs: PAN | None = None
         if "pairs" in about:
             options = dict(about["pairs"])
             options.pop("model")
             groups = options.pop("groups")
-            pairs = PAN(read_config(PANConfig, options, path / MODEL_FILE, "pairs"), groups)
+            settled = read_config(PANConfig, options, path / MODEL_FILE, "pairs")
+            pairs = PAN(settled, groups, parts=encoders.images.parts)
             _fill(pairs, path / "pairs.safetensors")
         seen = (path / "seen.txt").read_text(encoding="utf-8").split()
         model = Model(
-            ImageEncoder(encoders["pixels"]),
-            TextEncoder(encoders["max_tokens"]),
+            encoders,
             sets=sets,
             pairs=pairs,
             trained_on=frozenset(seen),
@@ -141,6 +136,10 @@ def _read_about(path: Path) -> dict[str, Any]:
             f"{FORMAT}); upgrade facetwise"
         )
     return about
+
+
+def _vocabulary(file: Path) -> tuple[str, ...]:
+    return tuple(file.read_text(encoding="utf-8").splitlines()) if file.exists() else ()
 
 
 def _fill(part: nn.Module, file: Path) -> None:

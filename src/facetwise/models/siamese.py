@@ -5,15 +5,16 @@ METHODS 1.5 and 3.12; on these features a tuned one is hard to beat (FIELDNOTES,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from facetwise.encoders.image import PARTS
-from facetwise.heads import PartNorm
 from facetwise.config import Count, Share
+from facetwise.encoders import PartNorm
+from facetwise.encoders.lite import PARTS
 
 __all__ = ["Siamese", "SiameseConfig"]
 
@@ -31,12 +32,17 @@ class SiameseConfig:
 class Siamese(nn.Module):
     """Frozen pooled features to one unit vector; pairs are compared by cosine."""
 
-    def __init__(self, config: SiameseConfig, generator: torch.Generator | None = None) -> None:
+    def __init__(
+        self,
+        config: SiameseConfig,
+        generator: torch.Generator | None = None,
+        parts: Sequence[int] = PARTS,
+    ) -> None:
         super().__init__()
         self.config = config
-        self.norm = PartNorm(PARTS)
+        self.norm = PartNorm(parts)
         self.dropout = nn.Dropout(config.feature_dropout)
-        self.head = nn.Linear(sum(PARTS), config.dim, bias=False)
+        self.head = nn.Linear(sum(parts), config.dim, bias=False)
         nn.init.orthogonal_(self.head.weight, generator=generator)
 
     @property

@@ -1,50 +1,38 @@
-"""VSE: one vector for an image, one for a caption, cosine. The single-vector rival of DivE.
+"""VSE++ (Faghri et al., BMVC 2018): one vector for an image, one for a caption, cosine.
 
-The same frozen features, projections and training as `models.dive`, without the set prediction
-module: what a set adds is the difference between the two (METHODS 3.1 has VSE++).
+As VSE-infinity trains it (METHODS 3.1): a projection of the pooled features of each side, and
+hardest-negative triplets after a warm-up with the sum of negatives. The same features, projections
+and training as `models.dive` without a set head: what a set adds is the difference of the two.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from facetwise.encoders.image import PARTS, ImageFeatures
-from facetwise.encoders.text import WIDTH
-from facetwise.heads import ElementSet, PartNorm, Projection, masked_mean
-from facetwise.config import Count, Share
-from facetwise.similarity import SetSimilarity, average
+from facetwise.encoders import Towers
+from facetwise.heads import ElementSet, Projection
+from facetwise.models.set_model import SetConfig, SetModel
+from facetwise.similarity import NamedSimilarity
 
-__all__ = ["VSE", "VSEConfig"]
+__all__ = ["VSE", "VSEConfig", "one_vector"]
 
 
 @dataclass(frozen=True)
-class VSEConfig:
+class VSEConfig(SetConfig):
     """What makes a single-vector model."""
 
-    dim: Count = 256
-    """D; 1024 in the papers, whose features are four times as many."""
-    hidden: Count = 512
-    """Inner width of the projections' MLP."""
-    feature_dropout: Share = 0.2
-    """Of the frozen features."""
 
+class VSE(SetModel):
+    """Global features to one unit vector: a set of K = 1."""
 
-class VSE(nn.Module):
-    """Frozen features to one unit vector: a set of K = 1."""
-
-    similarity_name = "average"
-    K = 1
-    alpha = 16.0
-
-    def __init__(self, config: VSEConfig, generator: torch.Generator | None = None) -> None:
-        super().__init__()
-        self.config = config
-        self.norm = PartNorm(PARTS)
+    def __init__(
+        self, config: VSEConfig, towers: Towers, generator: torch.Generator | None = None
+    ) -> None:
+        super().__init__(config, towers, generator)
         self.image_global, self.text_global = (
             Projection(
                 width,
@@ -53,46 +41,30 @@ class VSE(nn.Module):
                 dropout=config.feature_dropout,
                 generator=generator,
             )
-            for width in (sum(PARTS), WIDTH)
+            for width in (self.image.global_width, self.text.global_width)
         )
 
     @property
-    def dim(self) -> int:
-        """D."""
-        return self.config.dim
-
-    def fit_statistics(self, features: ImageFeatures) -> None:
-        """Set the feature statistics from the training pictures."""
-        self.norm.fit(features.pooled)
-
-    def module_parameters(self) -> Iterator[nn.Parameter]:
-        """None: there is no set prediction module."""
-        return iter(())
-
-    @torch.no_grad()
-    def prepare(self, features: ImageFeatures) -> tuple[Tensor, Tensor]:
-        """What is fixed before training: local features of width 0, and the global one."""
-        n, _, h, w = features.grid.shape
-        return torch.empty(n, h * w, 0), self.norm(features.pooled) * sum(PARTS) ** 0.5
-
-    def images(self, local: Tensor, pooled: Tensor) -> ElementSet:
-        """local: (B, N, 0), pooled: (B, P) -> sets (B, 1, D), attention even over the N cells."""
-        phi = self.image_global(pooled)
-        cells = local.shape[1]
-        return _one(phi, phi.new_full((len(phi), 1, cells), 1 / cells))
-
-    def texts(self, tokens: Tensor, mask: Tensor) -> ElementSet:
-        """tokens: (B, L, 384), mask: (B, L) -> sets (B, 1, D), attention even over the words."""
-        phi = self.text_global(masked_mean(tokens, mask))
-        even = mask.to(phi.dtype) / mask.sum(1, keepdim=True)
-        return _one(phi, even.unsqueeze(1))
+    def similarity(self) -> NamedSimilarity:
+        """Cosine: the average of one pair."""
+        return NamedSimilarity("average")
 
     @property
-    def similarity(self) -> SetSimilarity:
-        """Cosine: x (N, 1, D), y (M, 1, D) -> (N, M)."""
-        return average
+    def starts(self) -> tuple[Projection, Projection]:
+        """The projections."""
+        return self.image_global, self.text_global
+
+    def image_set(self, psi: Tensor, phi: Tensor, mask: Tensor | None) -> ElementSet:
+        """Phi (B, P) -> sets (B, 1, D), attention even over the N cells."""
+        even = psi.new_full(psi.shape[:2], 1 / psi.shape[1])
+        return one_vector(self.image_global(phi), even)
+
+    def text_set(self, psi: Tensor, phi: Tensor, mask: Tensor) -> ElementSet:
+        """Phi (B, P) -> sets (B, 1, D), attention even over the words."""
+        return one_vector(self.text_global(phi), mask / mask.sum(1, keepdim=True))
 
 
-def _one(phi: Tensor, attention: Tensor) -> ElementSet:
-    v = phi.unsqueeze(1)
-    return ElementSet(F.normalize(v, dim=-1), v, attention)
+def one_vector(v: Tensor, attention: Tensor) -> ElementSet:
+    """V (B, D) of any length, attention (B, N) -> sets of one unit vector (B, 1, D)."""
+    v = v.unsqueeze(1)
+    return ElementSet(F.normalize(v, dim=-1), v, attention.unsqueeze(1))

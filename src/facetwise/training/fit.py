@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -14,32 +14,22 @@ from facetwise import __version__
 from facetwise.data import Collection
 from facetwise.data.sampling import generator_of
 from facetwise.data.splits import split_collection
-from facetwise.encoders import (
-    ImageEncoder,
-    ImageFeatures,
-    TextEncoder,
-    image_features,
-    text_features,
-)
+from facetwise.encoders import Encoders, ImageFeatures, image_features, text_features
 from facetwise.errors import InputError
 from facetwise.models import (
     PAN,
-    VSE,
-    DivE,
-    DivEConfig,
     Model,
     PANConfig,
+    SetModel,
     Siamese,
     SiameseConfig,
-    VSEConfig,
+    build_sets,
 )
 from facetwise.training.material import FEWEST, Material
 from facetwise.training.recipe import Recipe
 from facetwise.training.tasks import PairTask, SetTask
+from facetwise.training.watch import Watch
 from facetwise.training.workshop import check_free, workshop
-
-if TYPE_CHECKING:
-    from facetwise.models.model import SetModel
 
 __all__ = ["fit", "train_pairs", "train_sets"]
 
@@ -104,19 +94,17 @@ def fit(
         "material": material.fingerprint,
     }
     with workshop(out, recipe.to_dict(), made_of, overwrite=overwrite) as folder:
-        images = ImageEncoder(recipe.encoders.pixels)
-        words = TextEncoder(recipe.encoders.max_tokens)
-        features = image_features(collection, images, rows)
+        encoders = Encoders.of(recipe.encoders, material.distinct)
+        features = image_features(collection, encoders.images, rows)
         sets: SetModel | None = None
         pairs: PAN | None = None
         if with_sets:
-            sets = train_sets(recipe, material, features, words, folder, seed=seed)
+            sets = train_sets(recipe, material, features, encoders, folder, seed=seed)
         if with_pairs:
-            trained = train_pairs(recipe, material, features, folder, seed=seed)
+            trained = train_pairs(recipe, material, features, encoders, folder, seed=seed)
             pairs = trained if isinstance(trained, PAN) else None
         model = Model(
-            images,
-            words,
+            encoders,
             sets=sets,
             pairs=pairs,
             trained_on=frozenset(collection.image_hashes[row] for row in rows),
@@ -132,10 +120,11 @@ def train_sets(
     recipe: Recipe,
     material: Material,
     features: ImageFeatures,
-    encoder: TextEncoder,
+    encoders: Encoders,
     folder: Path,
     *,
     seed: int,
+    watch: Watch | None = None,
 ) -> SetModel:
     """Train the recipe's set model.
 
@@ -143,34 +132,29 @@ def train_sets(
         recipe: what and how.
         material: the N training pictures.
         features: of them.
-        encoder: of the texts.
+        encoders: whose towers the model gets.
         folder: for checkpoints and the log.
         seed: of everything random.
+        watch: measures the model on the way and keeps the best.
     """
     from facetwise.training.loop import train
 
-    texts = material.texts
-    distinct = sorted({text for own in texts for text in own})
-    place = {text: index for index, text in enumerate(distinct)}
-    start = generator_of(seed, -4)
-    model: SetModel
-    if isinstance(recipe.sets, DivEConfig):
-        model = DivE(recipe.sets, start)
-    elif isinstance(recipe.sets, VSEConfig):
-        model = VSE(recipe.sets, start)
-    else:
+    if recipe.sets is None:
         raise InputError(f"the recipe {recipe.name} has no set model")
+    texts, distinct = material.texts, material.distinct
+    place = {text: index for index, text in enumerate(distinct)}
+    model = build_sets(recipe.sets, encoders, generator_of(seed, -4))
     task = SetTask(
         model,
         recipe.set_training,
         features,
-        text_features(material.collection, encoder, distinct),
+        text_features(material.collection, encoders.texts, distinct),
         [[place[text] for text in own] for own in texts],
         material.clusters,
         weights=material.cluster_weights(material.clusters),
         seed=seed,
     )
-    train(task, folder, "sets", seed=seed)
+    train(task, folder, "sets", seed=seed, watch=watch)
     return model
 
 
@@ -178,6 +162,7 @@ def train_pairs(
     recipe: Recipe,
     material: Material,
     features: ImageFeatures,
+    encoders: Encoders,
     folder: Path,
     *,
     seed: int,
@@ -188,6 +173,7 @@ def train_pairs(
         recipe: what and how.
         material: the N training pictures.
         features: of them.
+        encoders: that they are from.
         folder: for checkpoints and the log.
         seed: of everything random.
     """
@@ -200,9 +186,9 @@ def train_pairs(
         config = recipe.pairs
         if not attributes.groups and config.free == 0:
             config = replace(config, free=1)  # a similarity needs at least one condition
-        model = PAN(config, attributes.groups, start)
+        model = PAN(config, attributes.groups, start, encoders.images.parts)
     elif recipe.pairs is not None:
-        model = Siamese(recipe.pairs, start)
+        model = Siamese(recipe.pairs, start, encoders.images.parts)
     else:
         raise InputError(f"the recipe {recipe.name} has no pair model")
     task = PairTask(

@@ -29,6 +29,7 @@ from facetwise.errors import InputError
 from facetwise.files import write_bytes, write_text
 from facetwise.progress import Bar, bar
 from facetwise.training.tasks import Task
+from facetwise.training.watch import Watch
 
 __all__ = ["train"]
 
@@ -36,7 +37,7 @@ _EVERY_SECONDS: Final = 20.0
 """Between checkpoints; what a killed process loses at most."""
 
 
-def train(task: Task, folder: Path, name: str, *, seed: int) -> None:
+def train(task: Task, folder: Path, name: str, *, seed: int, watch: Watch | None = None) -> None:
     """Train `task` to its last step, from its checkpoint in `folder` if there is one.
 
     Args:
@@ -44,6 +45,7 @@ def train(task: Task, folder: Path, name: str, *, seed: int) -> None:
         folder: where ``NAME.checkpoint.safetensors`` and ``log.jsonl`` go.
         name: of the task, for these files.
         seed: of dropout; batches have the task's own.
+        watch: measures the model on the way; at the end it has the weights of its best moment.
 
     Raises:
         KeyboardInterrupt: at the end of the step, after writing a checkpoint.
@@ -61,9 +63,12 @@ def train(task: Task, folder: Path, name: str, *, seed: int) -> None:
         done = _restore(module, checkpoint) if checkpoint.exists() else 0
         _rewind(log, name, done)
         progress.advance(done)
+        best = _Best(task, watch, folder / f"{name}.best.safetensors") if watch else None
         if done >= task.steps:
+            if best is not None:
+                best.restore()
             return
-        follower = _Follower(module, checkpoint, log, name, progress, interrupted)
+        follower = _Follower(module, checkpoint, log, name, progress, interrupted, best)
         trainer = lightning.Trainer(
             max_steps=task.steps - done,
             accelerator="cpu",  # frozen features are in main memory, and the heads are small
@@ -89,6 +94,8 @@ def train(task: Task, folder: Path, name: str, *, seed: int) -> None:
         if trainer.interrupted:
             raise KeyboardInterrupt
         follower.save()
+        if best is not None:
+            best.restore()
 
 
 class _Steps(Dataset[int]):
@@ -151,7 +158,9 @@ class _Follower(lightning.Callback):
         name: str,
         progress: Bar,
         interrupted: Callable[[], bool],
+        best: _Best | None,
     ) -> None:
+        self.best = best
         self.module, self.checkpoint, self.log_file, self.name = module, checkpoint, log, name
         self.progress, self.interrupted = progress, interrupted
         self.last = time.monotonic()
@@ -166,10 +175,13 @@ class _Follower(lightning.Callback):
                 f"{self.log_file.parent}: the loss of {self.name} is not a number at step "
                 f"{module.done}; lower {self.name}.training.lr"
             )
+        measured = self.best.measure(module.done) if self.best is not None else None
+        if measured is not None:
+            module.figures["watched"] = measured
         self.progress.note(f"loss {loss:.3f}")
         self.progress.advance()
         steps = module.task.steps
-        if module.done % max(1, steps // 60) == 0 or module.done == steps:
+        if module.done % max(1, steps // 60) == 0 or module.done == steps or measured is not None:
             line = {"task": self.name, "step": module.done, **module.figures}
             with self.log_file.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
@@ -194,6 +206,48 @@ class _Follower(lightning.Callback):
         whole = {name: value.detach().contiguous() for name, value in tensors.items()}
         write_bytes(self.checkpoint, save(whole))
         self.last = time.monotonic()
+
+
+class _Best:
+    """The weights of the best moment so far, on disk beside the checkpoint."""
+
+    def __init__(self, task: Task, watch: Watch, file: Path) -> None:
+        self.task, self.watch, self.file = task, watch, file
+
+    def measure(self, done: int) -> float | None:
+        """Measure if it is time to, and keep the weights if they are the best."""
+        from safetensors.torch import save
+
+        if done % self.watch.every and done != self.task.steps:
+            return None
+        model = self.task.model
+        model.eval()
+        # The batches and dropout of the next step must not depend on whether somebody measured.
+        state = torch.get_rng_state()
+        with torch.no_grad():
+            score = self.watch.score()
+        torch.set_rng_state(state)
+        model.train()
+        if score > self._kept():
+            tensors = {k: v.detach().contiguous() for k, v in model.state_dict().items()}
+            about = {"score": repr(score), "step": str(done)}
+            write_bytes(self.file, save(tensors, metadata=about))
+        return score
+
+    def restore(self) -> None:
+        """Give the model its best weights back."""
+        from safetensors.torch import load_file
+
+        if self.file.exists():
+            self.task.model.load_state_dict(load_file(self.file))
+
+    def _kept(self) -> float:
+        from safetensors import safe_open
+
+        if not self.file.exists():
+            return -math.inf
+        with safe_open(self.file, "pt") as file:
+            return float(file.metadata()["score"])
 
 
 def _state(module: _Module) -> dict[str, Tensor]:

@@ -72,6 +72,11 @@ class Material:
             ]
         )
 
+    @cached_property
+    def distinct(self) -> list[str]:
+        """The texts, each once, in alphabetical order."""
+        return sorted({text for own in self.texts for text in own})
+
     @property
     def distinct_texts(self) -> int:
         """How many pictures there are at most no two of which share a text."""

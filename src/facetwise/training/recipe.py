@@ -10,12 +10,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from facetwise.encoders import ImageEncoder
-from facetwise.errors import InputError
-from facetwise.models import DivEConfig, PANConfig, SiameseConfig, VSEConfig
 from facetwise.config import Count, Positive, Share, Weight, Within, read_config, settings
+from facetwise.encoders import EncoderConfig, LiteEncoder
+from facetwise.errors import InputError
+from facetwise.models import SET_SYSTEMS, PANConfig, SetConfig, SiameseConfig
+from facetwise.models.systems import system_name
 
-__all__ = ["DataConfig", "EncoderConfig", "PairTraining", "Recipe", "SetTraining", "recipes"]
+__all__ = ["DataConfig", "PairTraining", "Recipe", "SetTraining", "recipes"]
 
 
 @dataclass(frozen=True)
@@ -33,16 +34,6 @@ class DataConfig:
 
 
 @dataclass(frozen=True)
-class EncoderConfig:
-    """The frozen encoders."""
-
-    pixels: int = 160
-    """Width and height of what the image encoder sees; a multiple of 32."""
-    max_tokens: Annotated[int, Within(4, 512)] = 64
-    """Longer texts are cut."""
-
-
-@dataclass(frozen=True)
 class SetTraining:
     """How a set model is trained on image-text batches."""
 
@@ -52,22 +43,38 @@ class SetTraining:
     """Pictures a step."""
     texts_per_item: Count = 1
     """Texts of each picture in a batch."""
+    loss: Literal["auto", "info_nce", "triplet", "rank", "own"] = "auto"
+    """What is minimised (`training.objectives`); ``auto``: what the system is mostly trained by."""
     start: Literal["ridge", "random"] = "ridge"
     """Of the global projections: in closed form (`heads.ridge`), or at random as in the paper."""
     lr: Positive = 3e-4
     """Peak of a one-cycle schedule: linear warm-up, cosine to zero."""
     module_lr: Share = 0.3
     """Factor of the set prediction modules' rate: 1e-4 in all, as in METHODS 2.7."""
+    tower_lr: Weight = 0.1
+    """Factor of the trained towers' rate (`encoders.tune`)."""
     warmup: Share = 0.1
     """Share of the steps until the peak."""
     weight_decay: Weight = 0.01
     """AdamW's."""
     temperature: Positive = 0.07
     """Start of InfoNCE's learned temperature. InfoNCE needs no warm-up, hardest negatives do."""
+    margin: Weight = 0.2
+    """Of the triplets and of DeViSE's rank loss (METHODS 2.6)."""
+    sum_share: Share = 0.25
+    """Share of the steps with the sum of all negatives before the hardest alone (FIELDNOTES)."""
+    sum_power: Share = 1.0
+    """The sum is divided by the number of negatives to this power; 0 in the papers."""
+    cell_drop: Share = 0.0
+    """Of the image's local features, in training (METHODS 3.2: .2)."""
+    word_drop: Share = 0.0
+    """Of the tokens, in training (METHODS 2.7: .2)."""
     mmd: Weight = 0.01
     """Weight of the MMD term (METHODS 2.6)."""
     diversity: Weight = 0.01
     """Weight of the diversity term (METHODS 2.6)."""
+    vib: Weight = 0.0
+    """Weight of the information bottleneck of Gaussians (METHODS 3.5: 1e-5, 3.6: 1e-4)."""
     clip: Positive = 1.0
     """Bound on the gradient's norm."""
 
@@ -103,7 +110,7 @@ class Recipe:
     name: str
     data: DataConfig = field(default_factory=DataConfig)
     encoders: EncoderConfig = field(default_factory=EncoderConfig)
-    sets: DivEConfig | VSEConfig | None = None
+    sets: SetConfig | None = None
     set_training: SetTraining = field(default_factory=SetTraining)
     pairs: PANConfig | SiameseConfig | None = None
     pair_training: PairTraining = field(default_factory=PairTraining)
@@ -150,12 +157,12 @@ class Recipe:
         data = read_config(DataConfig, tables.pop("data", {}), source, "data")
         encoders = read_config(EncoderConfig, tables.pop("encoders", {}), source, "encoders")
         try:
-            ImageEncoder(encoders.pixels)
+            LiteEncoder(encoders.pixels)
         except InputError as error:
             raise InputError(f"{source} [encoders] pixels: {error}") from error
         sets, set_training = _system(
             tables.pop("sets", None),
-            {"dive": DivEConfig, "vse": VSEConfig},
+            {name: config for name, (_, config) in SET_SYSTEMS.items()},
             SetTraining,
             source,
             "sets",
@@ -185,7 +192,11 @@ class Recipe:
             ("pairs", self.pairs, self.pair_training),
         ):
             if config is not None:
-                model = type(config).__name__.removesuffix("Config").lower()
+                model = (
+                    system_name(config)
+                    if isinstance(config, SetConfig)
+                    else type(config).__name__.removesuffix("Config").lower()
+                )
                 out[table] = {"model": model, **settings(config), "training": settings(training)}
         return out
 

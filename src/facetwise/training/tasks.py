@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from functools import cached_property
+from typing import Any, Final, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -11,20 +12,22 @@ from torch import Tensor, nn
 from facetwise.data import AttributeTable
 from facetwise.data.sampling import ClassBatches, TextBatches, generator_of
 from facetwise.encoders import ImageFeatures, TextFeatures
-from facetwise.heads import masked_mean, start_as_ridge
+from facetwise.encoders.masks import thinned
+from facetwise.heads import start_as_ridge
 from facetwise.losses import (
     attribute_loss,
     batch_triplet,
-    diversity,
-    info_nce,
-    mmd,
     relevance_kl,
 )
-from facetwise.models import PAN, VSE, DivE, Siamese
+from facetwise.models import PAN, SetModel, Siamese
 from facetwise.similarity import relevance_entropy
+from facetwise.training.objectives import SetBatch, objective
 from facetwise.training.recipe import PairTraining, SetTraining
 
 __all__ = ["PairTask", "SetTask", "Task"]
+
+_ROWS: Final = 256
+"""That go through the towers at once."""
 
 
 class Task(Protocol):
@@ -50,10 +53,7 @@ class Task(Protocol):
 
 
 class SetTask(nn.Module):
-    """DivE or VSE by InfoNCE with a learned temperature, MMD and diversity (METHODS 2.6).
-
-    InfoNCE instead of the paper's hardest negatives: those stall at the collapse value from a cold
-    start on frozen features (FIELDNOTES, DivE 1).
+    """A set model by the loss that the recipe names, and its penalties (METHODS 2.6).
 
     Args:
         model: to train; its feature statistics are set here.
@@ -63,12 +63,12 @@ class SetTask(nn.Module):
         texts_of: (N) for each picture the indices of its texts.
         clusters: rows that share texts or pictures (`Material.clusters`).
         weights: (clusters,) how often each is drawn.
-        seed: of the batches.
+        seed: of the batches and of what augmentation drops.
     """
 
     def __init__(
         self,
-        model: DivE | VSE,
+        model: SetModel,
         how: SetTraining,
         images: ImageFeatures,
         texts: TextFeatures,
@@ -82,13 +82,14 @@ class SetTask(nn.Module):
         self.what = "training sets"
         self.steps: int = how.steps
         self.clip: float | None = how.clip
-        self.model, self.how = model, how
+        self.model, self.how, self.seed = model, how, seed
         self.log_temperature = nn.Parameter(torch.tensor(how.temperature).log())
+        self._minimised = objective(model, how.loss)
         model.fit_statistics(images)
-        self._local, self._pooled = model.prepare(images)
-        if how.start == "ridge":
-            vectors = masked_mean(texts.tokens, texts.mask)
-            start_as_ridge(model.image_global, model.text_global, self._pooled, vectors, texts_of)
+        self._a, self._b = model.prepare(images)
+        if how.start == "ridge" and model.starts is not None:
+            pooled, vectors = self._globals(texts)
+            start_as_ridge(*model.starts, pooled, vectors, texts_of)
         self._texts = texts
         self._lengths = texts.mask.sum(1)
         self._batches = TextBatches(
@@ -101,35 +102,47 @@ class SetTask(nn.Module):
         )
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
-        """InfoNCE + MMD + diversity of a step's batch."""
+        """The loss of a step's batch and the penalties."""
         rows, texts, owner = self._batches.batch(step)
         length = int(self._lengths[texts].max())
-        x = self.model.images(self._local[rows], self._pooled[rows])
-        y = self.model.texts(self._texts.tokens[texts, :length], self._texts.mask[texts, :length])
-        scores = self.model.similarity(x.elements, y.elements, normalized=True)
+        tokens, mask = self._texts.tokens[texts, :length], self._texts.mask[texts, :length]
+        cells = None
+        if self.how.cell_drop or self.how.word_drop:
+            g = generator_of(-1 - self.seed, -8 - step)
+            mask = thinned(mask, self.how.word_drop, g)
+            cells = torch.ones(len(rows), self._cells, dtype=torch.bool)
+            cells = thinned(cells, self.how.cell_drop, g)
+        x = self.model.images(self._a[rows], self._b[rows], cells)
+        y = self.model.texts(tokens, mask)
         temperature = self.log_temperature.exp().clamp(0.01, 1)
-        loss = info_nce(scores, owner, temperature=temperature)
-        figures = {"info_nce": loss.item(), "temperature": temperature.item()}
-        if self.how.mmd:
-            loss = loss + self.how.mmd * mmd(x.elements, y.elements)
-        if self.how.diversity and self.model.K > 1:
-            loss = loss + self.how.diversity * (diversity(x.slots) + diversity(y.slots))
+        batch = SetBatch(x, y, owner, temperature, step / self.steps)
+        loss = self._minimised(self.model, batch, self.how)
+        figures = {"objective": loss.item(), "temperature": temperature.item()}
+        for name in ("mmd", "diversity", "vib"):
+            weight = getattr(self.how, name)
+            penalty = self.model.penalty(name, x, y) if weight else None
+            if penalty is not None:
+                loss = loss + weight * penalty
+                figures[name] = penalty.item()
         return loss, figures
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """The set prediction modules at their own rate; no decay of the temperature."""
-        module = set(self.model.module_parameters())
-        rest = [p for p in self.model.parameters() if p not in module]
+        """Set heads and trained towers at rates of their own; no decay of the temperature."""
         how = self.how
-        return [
-            {"params": rest, "lr": how.lr, "weight_decay": how.weight_decay},
-            {
-                "params": [p for p in self.model.parameters() if p in module],
-                "lr": how.lr * how.module_lr,
-                "weight_decay": how.weight_decay,
-            },
-            {"params": [self.log_temperature], "lr": how.lr, "weight_decay": 0.0},
+        towers = {*self.model.image.parameters(), *self.model.text.parameters()}
+        module = {*self.model.module_parameters()} - towers
+        rates = {"heads": how.lr, "module": how.lr * how.module_lr, "towers": how.lr * how.tower_lr}
+        of: dict[str, list[nn.Parameter]] = {name: [] for name in rates}
+        for parameter in self.model.parameters():
+            if parameter.requires_grad:
+                rest = "module" if parameter in module else "heads"
+                of["towers" if parameter in towers else rest].append(parameter)
+        groups: list[dict[str, Any]] = [
+            {"params": of[name], "lr": lr, "weight_decay": how.weight_decay}
+            for name, lr in rates.items()
+            if of[name]
         ]
+        return [*groups, {"params": [self.log_temperature], "lr": how.lr, "weight_decay": 0.0}]
 
     def schedule(self, step: int) -> float:
         """Linear warm-up, then cosine to zero."""
@@ -137,6 +150,24 @@ class SetTask(nn.Module):
         if step < warm:
             return (step + 1) / warm
         return _cosine((step - warm) / max(1, self.steps - warm))
+
+    @cached_property
+    def _cells(self) -> int:
+        """How many local features the image tower gives of a picture."""
+        with torch.no_grad():
+            return int(self.model.image(self._a[:1], self._b[:1])[0].shape[1])
+
+    @torch.no_grad()
+    def _globals(self, texts: TextFeatures) -> tuple[Tensor, Tensor]:
+        """The global features of all pictures and texts, as the towers give them at the start."""
+        before = self.model.training
+        self.model.eval()
+        pictures = zip(self._a.split(_ROWS), self._b.split(_ROWS), strict=True)
+        phi = torch.cat([self.model.image(*part)[1] for part in pictures])
+        captions = zip(texts.tokens.split(_ROWS), texts.mask.split(_ROWS), strict=True)
+        vectors = torch.cat([self.model.text(*part)[1] for part in captions])
+        self.model.train(before)
+        return phi, vectors
 
 
 class PairTask(nn.Module):

@@ -1,0 +1,88 @@
+"""What a set model minimises: the losses that a recipe may name.
+
+A loss takes a model and a batch and gives a scalar; how far training has come decides the warm-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from torch import Tensor
+
+from facetwise.errors import InputError
+from facetwise.losses import info_nce, triplet
+
+if TYPE_CHECKING:
+    from facetwise.heads import ElementSet
+    from facetwise.models import SetModel
+    from facetwise.training.recipe import SetTraining
+
+__all__ = ["OBJECTIVES", "SetBatch", "objective"]
+
+
+class SetBatch(NamedTuple):
+    """A step's images and texts as a model sees them."""
+
+    x: ElementSet
+    """Of B images."""
+    y: ElementSet
+    """Of C texts."""
+    owner: Tensor
+    """(C,) which image each text belongs to."""
+    temperature: Tensor
+    """Of InfoNCE, learned."""
+    progress: float
+    """Share of the steps that are done."""
+
+
+class Objective(Protocol):
+    """A loss by its name."""
+
+    def __call__(self, model: SetModel, batch: SetBatch, how: SetTraining) -> Tensor: ...
+
+
+def _info_nce(model: SetModel, batch: SetBatch, how: SetTraining) -> Tensor:
+    """InfoNCE with a learned temperature: from a cold start it needs no warm-up."""
+    return info_nce(model.scores(batch.x, batch.y), batch.owner, temperature=batch.temperature)
+
+
+def _triplet(model: SetModel, batch: SetBatch, how: SetTraining) -> Tensor:
+    """Hardest negatives, after a warm-up with the sum of all (METHODS 2.6, 3.1).
+
+    The sum is divided by the number of negatives that a caption has on the two sides together: as
+    large as the loss that follows it, whatever the batch.
+    """
+    scores = model.scores(batch.x, batch.y)
+    if batch.progress >= how.sum_share:
+        return triplet(scores, batch.owner, margin=how.margin)
+    every = triplet(scores, batch.owner, margin=how.margin, negatives="sum")
+    negatives = float(max(1, scores.shape[0] - 1))
+    return every / negatives**how.sum_power
+
+
+def _own(model: SetModel, batch: SetBatch, how: SetTraining) -> Tensor:
+    """Of systems that have one of their own: PCME, PCME++."""
+    return model.own_loss(batch.x, batch.y, batch.owner)
+
+
+OBJECTIVES: Final[Mapping[str, Objective]] = MappingProxyType(
+    {"info_nce": _info_nce, "triplet": _triplet, "own": _own}
+)
+"""``loss`` in a recipe's table [sets.training] to the function; an own one gets its line here."""
+
+
+def objective(model: SetModel, name: str) -> Objective:
+    """The loss `name`; ``auto`` is the system's own default.
+
+    Raises:
+        InputError: the model cannot be trained by it.
+    """
+    chosen = model.losses[0] if name == "auto" else name
+    if chosen not in model.losses:
+        raise InputError(
+            f"[sets.training] loss: {type(model).__name__} is trained by "
+            f"{' or '.join(model.losses)}, not by {name!r}"
+        )
+    return OBJECTIVES[chosen]
