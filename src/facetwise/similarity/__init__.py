@@ -3,6 +3,9 @@
 from facetwise.similarity.attributes import attribute_mask, combine_attributes
 from facetwise.similarity.coarse import CoarseScores, coarse_score_matrix, has_coarse_scores
 from facetwise.similarity.conditional import ConditionalSimilarity, PairScore, steer
+from facetwise.similarity.context_attention import ContextAttention, ContextSimilarity
+from facetwise.similarity.cross_attention import cross_attention
+from facetwise.similarity.gaussians import gaussian_match, sampled_distance
 from facetwise.similarity.named import SIMILARITIES, NamedSimilarity, SetSimilarity, real_slots
 from facetwise.similarity.probability import match_probability
 from facetwise.similarity.relevance import relevance_entropy, relevance_mass
@@ -21,6 +24,8 @@ __all__ = [
     "SIMILARITIES",
     "CoarseScores",
     "ConditionalSimilarity",
+    "ContextAttention",
+    "ContextSimilarity",
     "NamedSimilarity",
     "PairScore",
     "SetSimilarity",
@@ -29,6 +34,8 @@ __all__ = [
     "chamfer",
     "coarse_score_matrix",
     "combine_attributes",
+    "cross_attention",
+    "gaussian_match",
     "has_coarse_scores",
     "match_probability",
     "max_pair",
@@ -36,6 +43,7 @@ __all__ = [
     "real_slots",
     "relevance_entropy",
     "relevance_mass",
+    "sampled_distance",
     "score_matrix",
     "score_pairs",
     "slot_cosines",

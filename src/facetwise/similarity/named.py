@@ -17,6 +17,8 @@ import torch
 from torch import Tensor
 
 from facetwise.errors import InputError
+from facetwise.similarity.cross_attention import cross_attention
+from facetwise.similarity.gaussians import gaussian_match, sampled_distance
 from facetwise.similarity.probability import match_probability
 from facetwise.similarity.sets import (
     average,
@@ -53,14 +55,17 @@ SIMILARITIES: Mapping[str, SetSimilarity] = MappingProxyType(
         "max_pair": max_pair,
         "average": average,
         "match_probability": partial(match_probability, scale=1.0, shift=0.0),  # DivE's MP
+        "cross_attention": cross_attention,
+        "sampled_distance": sampled_distance,
+        "gaussian_match": gaussian_match,
     }
 )
 """Every set similarity by its name; an own one gets its line here."""
 
-_GAUSSIAN: Final = frozenset[str]()
+_GAUSSIAN: Final = frozenset(["sampled_distance", "gaussian_match"])
 """Those whose sets are the two rows of a Gaussian."""
 
-_DIRECTED: Final = frozenset[str]()
+_DIRECTED: Final = frozenset(["cross_attention"])
 """Those that are not symmetric: x must be the images, y the texts."""
 
 _COMMON: Final = frozenset(["x_mask", "y_mask", "normalized"])

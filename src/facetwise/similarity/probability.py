@@ -8,7 +8,7 @@ from torch import Tensor
 from facetwise.similarity.distances import squared_distances
 from facetwise.similarity.sets import check_sets, slot_cosines
 
-__all__ = ["match_probability"]
+__all__ = ["match_probability", "pair_probabilities"]
 
 
 def match_probability(
@@ -45,11 +45,7 @@ def match_probability(
         # Not only their scores: whatever masked slots hold must not reach the gradient either.
         x = x if x_mask is None else x.masked_fill(~x_mask.unsqueeze(-1), 0)
         y = y if y_mask is None else y.masked_fill(~y_mask.unsqueeze(-1), 0)
-        (n, k, d), (m, k_y, _) = x.shape, y.shape
-        squared = squared_distances(
-            x.transpose(0, 1).reshape(k * n, d), y.transpose(0, 1).reshape(k_y * m, d)
-        )
-        p = torch.sigmoid(2 * (shift - scale * (squared + 1e-6).sqrt())).view(k, n, k_y, m)
+        p = pair_probabilities(x, y, scale, shift)
     else:
         raise ValueError(f'distance must be "cosine" or "euclidean", not {distance!r}')
     if x_mask is None and y_mask is None:
@@ -61,3 +57,18 @@ def match_probability(
         real = real & y_mask.T[None, None]
     real = real.expand_as(p)
     return p.masked_fill(~real, 0).sum((0, 2)) / real.sum((0, 2))
+
+
+def pair_probabilities(
+    x: Tensor, y: Tensor, scale: float | Tensor, shift: float | Tensor
+) -> Tensor:
+    """PCME's probability that two points match, for all pairs of points of two sets.
+
+    x: (N, K, D), y: (M, L, D) -> (K, N, L, M) of logistic(2 (shift - scale sqrt(|z - z'|^2 +
+    1e-6))) in float32 at least.
+    """
+    (n, k, d), (m, k_y, _) = x.shape, y.shape
+    squared = squared_distances(
+        x.transpose(0, 1).reshape(k * n, d), y.transpose(0, 1).reshape(k_y * m, d)
+    )
+    return torch.sigmoid(2 * (shift - scale * (squared + 1e-6).sqrt())).view(k, n, k_y, m)

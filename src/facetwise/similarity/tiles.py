@@ -16,6 +16,9 @@ from facetwise.similarity.sets import (
 
 __all__ = ["score_matrix", "score_pairs"]
 
+_SLOTS = 64
+"""Pairs of slots that a pair of sets may have before tiles get smaller."""
+
 
 @torch.no_grad()
 def score_matrix(
@@ -38,7 +41,8 @@ def score_matrix(
             padding, or a function like them (`partial(smooth_chamfer, alpha=8.0)`).
         tile: how many sets of y are scored at a time, against half as many sets of x. The cosines
             of one tile (tile^2 K L / 2 floats) should fit the processor's cache; on a GPU take
-            4096.
+            4096. Where K L is above 64 (words against regions) the tile is made smaller, so that
+            it holds no more cosines.
         x_mask: (N, K) bool, true where a slot is real.
         y_mask: (M, L) bool.
         normalized: the rows have length 1 already.
@@ -66,6 +70,7 @@ def score_matrix(
     check_sets(x, y, x_mask, y_mask)
     dtype = torch.promote_types(torch.promote_types(x.dtype, y.dtype), torch.float32)
     out = torch.empty(len(x), len(y), dtype=dtype, device=x.device)
+    tile = max(1, int(tile * min(1.0, _SLOTS / (x.shape[1] * y.shape[1])) ** 0.5))
     rows = max(1, tile // 2)
     alpha = _plain_alpha(score, x, y, x_mask, y_mask)
     if alpha is not None:
@@ -158,6 +163,7 @@ def score_pairs(
     x_mask = y_mask = None
     if isinstance(similarity, NamedSimilarity):
         score, x_mask, y_mask = similarity.function, similarity.real(x), similarity.real(y)
+    tile = max(1, int(tile * min(1.0, _SLOTS / (x.shape[1] * y.shape[1]))))
     many = torch.vmap(partial(_one, score))
     dtype = torch.promote_types(torch.promote_types(x.dtype, y.dtype), torch.float32)
     out = torch.empty(len(r), dtype=dtype, device=x.device)
