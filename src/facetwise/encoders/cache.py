@@ -41,6 +41,9 @@ _COMMIT = 512
 _STEADY = 16
 """Smaller batches go other ways through the matrix products, and differ in the last bits."""
 
+_ARROW = {torch.float16: pa.float16(), torch.uint8: pa.uint8()}
+"""Of the grid: of a middle or the last layer, or pixels."""
+
 T = TypeVar("T")
 
 
@@ -56,7 +59,7 @@ def image_features(
     schema = pa.schema(
         [
             ("key", pa.string()),
-            ("grid", pa.list_(pa.float16(), c * h * w)),
+            ("grid", pa.list_(_ARROW[encoder.grid_dtype], c * h * w)),
             ("pooled", pa.list_(pa.float32(), sum(encoder.parts))),
         ]
     )
@@ -77,7 +80,7 @@ def image_features(
                     }
                 )
                 progress.advance(len(batch))
-    grid = torch.empty(len(keys), c * h * w, dtype=torch.float16)
+    grid = torch.empty(len(keys), c * h * w, dtype=encoder.grid_dtype)
     pooled = torch.empty(len(keys), sum(encoder.parts))
     for at, found in cache.read(keys):
         grid[at] = _matrix(found["grid"])
@@ -88,7 +91,12 @@ def image_features(
 def text_features(
     collection: Collection, encoder: TextEncoder, texts: Sequence[str]
 ) -> TextFeatures:
-    """Features of `texts`, in that order; computes and keeps what is missing."""
+    """Features of `texts`, in that order; computes and keeps what is missing.
+
+    Numbers of tokens are made anew each time: that takes less than to read them.
+    """
+    if not encoder.width:
+        return encoder.encode(texts)
     schema = pa.schema([("key", pa.string()), ("tokens", pa.binary())])
     keys = [hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in texts]
     cache = _Cache(collection, encoder.name, encoder.fingerprint, schema)

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from torch import Tensor
 
 from facetwise.encoders.features import TextFeatures
 from facetwise.errors import InputError
 
-__all__ = ["WIDTH", "MiniLM"]
+__all__ = ["WIDTH", "MiniLM", "package_folder"]
 
 WIDTH: Final = 384
 """Width of a token's features."""
@@ -61,7 +60,7 @@ class MiniLM:
     def _tokenizer(self) -> Any:
         from tokenizers import Tokenizer
 
-        tokenizer = Tokenizer.from_file(str(_folder() / "tokenizer.json"))
+        tokenizer = Tokenizer.from_file(str(package_folder() / "tokenizer.json"))
         tokenizer.enable_truncation(self.max_tokens)
         tokenizer.no_padding()
         return tokenizer
@@ -89,7 +88,12 @@ class MiniLM:
         )
 
 
-def _folder() -> Path:
+def package_folder() -> Path:
+    """Where the package keeps the model: config, tokenizer and weights as transformers has them.
+
+    Raises:
+        ModuleNotFoundError: it is not installed.
+    """
     # Not by importing the package: its __init__ may bring sentence-transformers along.
     from importlib.util import find_spec
 
@@ -102,7 +106,7 @@ def _folder() -> Path:
 @cache
 def _fingerprint(name: str) -> str:
     digest = hashlib.blake2b(name.encode(), digest_size=16)
-    with (_folder() / "model.safetensors").open("rb") as file:
+    with (package_folder() / "model.safetensors").open("rb") as file:
         while block := file.read(1 << 22):
             digest.update(block)
     return digest.hexdigest()
@@ -115,5 +119,7 @@ def _network() -> Any:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    network: Any = BertModel.from_pretrained(_folder(), local_files_only=True, use_safetensors=True)
+    network: Any = BertModel.from_pretrained(
+        package_folder(), local_files_only=True, use_safetensors=True
+    )
     return network.eval().requires_grad_(False)

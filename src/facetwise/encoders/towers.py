@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from facetwise.encoders.features import ImageFeatures, masked_mean
+from facetwise.encoders.features import ImageFeatures
+from facetwise.encoders.sequences import Pooling, pool
 from facetwise.encoders.standardise import Components, PartNorm
 
 __all__ = ["FrozenGrid", "FrozenTokens", "ImageTower", "TextTower"]
@@ -108,13 +109,15 @@ class FrozenTokens(TextTower):
 
     Args:
         width: of a token's features.
+        pool: what stands for the whole, if it is not the mean.
     """
 
     trained = False
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, pool: Pooling = "mean") -> None:
         super().__init__()
         self.local_width = self.global_width = width
+        self.pool = pool
 
     def forward(self, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        return tokens.float(), masked_mean(tokens, mask)
+        return tokens.float(), pool(tokens, mask, self.pool)
