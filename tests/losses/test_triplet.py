@@ -94,6 +94,46 @@ def test_captions_of_the_same_image_are_no_negatives():
 
 
 @pytest.mark.parametrize("negatives", POLICIES)
+@given(batch=batches())
+def test_vses_reading_is_a_batch_of_pairs_summed(negatives, batch):
+    """METHODS 3.1, T-25: s(i, j) of pair i's image and pair j's caption; every j != i is wrong."""
+    scores, owner = batch
+    c = len(owner)
+    s = scores[owner].numpy()
+    total = 0.0
+    for i in range(c):
+        others = [j for j in range(c) if j != i]
+        total += reduce_hinges([max(0, 0.2 + s[i, j] - s[i, i]) for j in others], negatives)
+        total += reduce_hinges([max(0, 0.2 + s[j, i] - s[i, i]) for j in others], negatives)
+    options = {"negatives": negatives, "same_image": "negative"}
+    assert triplet(scores, owner, reduction="sum", **options).item() == pytest.approx(total)
+    assert triplet(scores, owner, **options).item() == pytest.approx(total / c)
+
+
+def test_another_caption_of_the_same_image_may_be_a_negative():
+    """METHODS T-25: it scores .4 more than caption 0; and the image itself is there twice."""
+    scores = torch.tensor([[0.5, 0.9, 0.0, 0.0], [0.0, 0.0, 0.5, 0.9]])
+    owner = torch.tensor([0, 0, 1, 1])
+    loss = triplet(scores, owner, same_image="negative", reduction="sum")
+    assert loss.item() == pytest.approx(2 * 0.6 + 4 * 0.2)
+
+
+def test_with_one_caption_each_both_readings_are_the_same():
+    scores = torch.randn(5, 5, generator=torch.Generator().manual_seed(0))
+    owner = torch.arange(5)
+    torch.testing.assert_close(
+        triplet(scores, owner, same_image="negative"), triplet(scores, owner)
+    )
+    torch.testing.assert_close(triplet(scores, owner, reduction="sum"), 5 * triplet(scores, owner))
+
+
+@pytest.mark.parametrize("option", ["same_image", "reduction"])
+def test_an_unknown_option_is_refused_by_name(option):
+    with pytest.raises(ValueError, match=f"{option} must be .*, not 'odd'"):
+        triplet(torch.zeros(2, 2), torch.arange(2), **{option: "odd"})
+
+
+@pytest.mark.parametrize("negatives", POLICIES)
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
 def test_only_violations_have_a_gradient(negatives, dtype):
     scores = torch.tensor([[1.0, -1.0, -1.0], [-1.0, 1.0, 0.95], [-1.0, 0.95, 1.0]], dtype=dtype)

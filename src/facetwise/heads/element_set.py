@@ -1,4 +1,4 @@
-"""What every head that makes sets returns, and how a head's weights start."""
+"""What every head that makes sets shares: what it returns, how its weights start, its noise."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-__all__ = ["ElementSet", "start_weights"]
+__all__ = ["ElementSet", "normal", "start_weights"]
 
 
 class ElementSet(NamedTuple):
@@ -35,3 +35,14 @@ def start_weights(module: nn.Module, generator: torch.Generator | None = None) -
             bound = layer.hidden_size**-0.5
             for parameter in layer.parameters():
                 nn.init.uniform_(parameter, -bound, bound, generator=generator)
+
+
+def normal(
+    *shape: int, dtype: torch.dtype, device: torch.device, generator: torch.Generator | None
+) -> Tensor:
+    """Standard normal noise from `generator`, or as dropout's from the global one of the device.
+
+    It is drawn where the generator is: a seed gives the same noise whatever trains on it.
+    """
+    where = device if generator is None else generator.device
+    return torch.randn(shape, dtype=dtype, device=where, generator=generator).to(device)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from facetwise.errors import InputError
-from facetwise.heads.element_set import start_weights
+from facetwise.heads.element_set import normal, start_weights
 from facetwise.heads.gpo import GPO
 from facetwise.heads.pie_net import LocalAttention, PIENet
 
@@ -133,5 +133,5 @@ def gaussian_samples(
     """
     dtype = torch.float64 if mu.dtype == torch.float64 else torch.float32
     b, d = mu.shape
-    eps = torch.randn(b, draws, d, dtype=dtype, device=mu.device, generator=generator)
+    eps = normal(b, draws, d, dtype=dtype, device=mu.device, generator=generator)
     return mu.to(dtype).unsqueeze(1) + log_sigma.to(dtype).exp().unsqueeze(1) * eps

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from facetwise.heads.element_set import ElementSet, start_weights
+from facetwise.heads.element_set import ElementSet, normal, start_weights
 from facetwise.heads.positions import Positions, check_positions, position_code
 
 __all__ = ["SampledSlots", "SlotAttention", "gru_step"]
@@ -48,7 +48,7 @@ class SampledSlots(nn.Module):
         """-> (items, K, D)."""
         eps = self.fixed.expand(items, -1, -1)
         if self.training:
-            eps = torch.randn(eps.shape, dtype=eps.dtype, device=eps.device, generator=generator)
+            eps = normal(*eps.shape, dtype=eps.dtype, device=eps.device, generator=generator)
         return self.mu + self.log_sigma.exp() * eps
 
 
@@ -133,5 +133,7 @@ class SlotAttention(nn.Module):
 
 def gru_step(gru: nn.GRUCell, seen: Tensor, state: Tensor) -> Tensor:
     """One step of a GRU for each slot; seen, state: (B, K, D) -> (B, K, D)."""
-    out: Tensor = gru(seen.flatten(0, 1), state.flatten(0, 1).to(seen.dtype))
-    return out.view(state.shape)
+    # Under autocast what was seen is in half precision and the state is not.
+    dtype = gru.weight_hh.dtype
+    out: Tensor = gru(seen.flatten(0, 1).to(dtype), state.flatten(0, 1).to(dtype))
+    return out.view(state.shape).to(state.dtype)
