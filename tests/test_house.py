@@ -20,6 +20,7 @@ FILES = sorted(SRC.rglob("*.py"))
 # A folder imports only from lower numbers. explain comes before search: Index.explain needs it.
 ROOMS = {
     "errors": -1,  # what the other root modules raise
+    "config": 0,
     "files": 0,
     "progress": 0,
     "data": 1,

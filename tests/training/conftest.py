@@ -9,14 +9,13 @@ from facetwise.training import Recipe
 SMALL = {
     "name": "tiny",
     "data": {"test": 0.25, "by": "item"},
-    "encoders": {"pixels": 64},
+    "encoders": {"pixels": 64, "components": 32},
     "sets": {
         "model": "dive",
         "dim": 32,
         "heads": 2,
         "head_dim": 16,
         "hidden": 32,
-        "local_dim": 32,
         "training": {"steps": 6, "batch": 8},
     },
     "pairs": {

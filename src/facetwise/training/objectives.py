@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from facetwise.models import SetModel
     from facetwise.training.recipe import SetTraining
 
-__all__ = ["OBJECTIVES", "SetBatch", "objective"]
+__all__ = ["OBJECTIVES", "Objective", "SetBatch", "objective"]
 
 
 class SetBatch(NamedTuple):
