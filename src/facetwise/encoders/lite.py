@@ -6,13 +6,14 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from facetwise.encoders.efficientnet import WIDTHS
 from facetwise.encoders.features import ImageFeatures
+from facetwise.encoders.squares import square
 from facetwise.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,11 +21,14 @@ if TYPE_CHECKING:
 
     from facetwise.encoders.efficientnet import EfficientNetLite0
 
-__all__ = ["PARTS", "LiteEncoder"]
+__all__ = ["MIDDLE", "PARTS", "LiteEncoder"]
 
 PARTS: Final = (1280, 16, 40, 112, 112)
 """Widths of the parts of `ImageFeatures.pooled`: square roots of the last layer's means, then means
 of block 0 (colour), block 4 (texture) and block 10 (parts), and maxima of block 10."""
+
+MIDDLE: Final = 10
+"""The block after which `LiteTop` goes on; cells of 16 pixels, and parts of things."""
 
 _MEAN, _STD = 0.498, 0.502
 
@@ -35,9 +39,12 @@ class LiteEncoder:
 
     Attributes:
         pixels: width and height that pictures are resized to; a multiple of 32.
+        layer: what the grid is: the last layer, or block 10, where a tower that is trained
+            (`LiteTop`) starts. The global features are those of the whole network in either case.
     """
 
     pixels: int = 160
+    layer: Literal["top", "middle"] = "top"
 
     def __post_init__(self) -> None:
         if self.pixels < 32 or self.pixels % 32 or self.pixels > 1024:
@@ -46,12 +53,15 @@ class LiteEncoder:
     @property
     def name(self) -> str:
         """Name of the feature cache."""
-        return f"efficientnet-lite0-{self.pixels}"
+        layer = "" if self.layer == "top" else f"{self.layer}-"
+        return f"efficientnet-lite0-{layer}{self.pixels}"
 
     @property
     def grid_shape(self) -> tuple[int, int, int]:
         """(C, H, W) of `ImageFeatures.grid` for one picture."""
         cells = self.pixels // 32
+        if self.layer == "middle":
+            return (WIDTHS[MIDDLE], 2 * cells, 2 * cells)
         return (PARTS[0], cells, cells)
 
     @property
@@ -70,16 +80,8 @@ class LiteEncoder:
         return _fingerprint(f"{self.name}/1")
 
     def prepare(self, picture: Image.Image) -> Tensor:
-        """An RGB picture -> (3, pixels, pixels) uint8.
-
-        The picture is squeezed into the square rather than cropped: a product photo's edge matters.
-        """
-        from PIL import Image
-
-        size = (self.pixels, self.pixels)
-        if picture.size != size:
-            picture = picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=3.0)
-        return torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1)
+        """An RGB picture -> (3, pixels, pixels) uint8, squeezed into the square."""
+        return square(picture, self.pixels)
 
     @torch.no_grad()
     def encode(self, prepared: Sequence[Tensor]) -> ImageFeatures:
@@ -93,9 +95,10 @@ class LiteEncoder:
             grid.mean((2, 3)).sqrt(),  # ReLU6 came before: nothing is negative
             kept[0].mean((2, 3)),
             kept[4].mean((2, 3)),
-            kept[10].mean((2, 3)),
-            kept[10].amax((2, 3)),
+            kept[MIDDLE].mean((2, 3)),
+            kept[MIDDLE].amax((2, 3)),
         ]
+        grid = kept[MIDDLE] if self.layer == "middle" else grid
         return ImageFeatures(grid.half(), torch.cat(pooled, 1))
 
 

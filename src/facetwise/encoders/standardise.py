@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["Components", "PartNorm"]
+__all__ = ["Components", "GridNorm", "PartNorm"]
 
 
 class PartNorm(nn.Module):
@@ -88,3 +88,39 @@ class Components(nn.Module):
             for part in grid.split(256)  # the grid is kept in half precision
         ]
         return torch.cat(batches)
+
+
+class GridNorm(nn.Module):
+    """Centre a grid's channels, and scale all of them alike, to unit variance on the whole.
+
+    What `Components` does, but for the rotation and for what it leaves out: for grids of a network
+    that is trained, whose statistics are taken before. `fit` sets them, once.
+
+    Args:
+        channels: C of the grid.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("scale", torch.ones(()))
+
+    @torch.no_grad()
+    def fit(self, grid: Tensor) -> None:
+        """Take the statistics of `grid`, (N, C, H, W)."""
+        x = grid.float().flatten(2).transpose(1, 2).flatten(0, 1)
+        self.mean.copy_(x.mean(0))
+        self.scale.copy_((x - self.mean).square().mean().sqrt().clamp_min(1e-6))
+
+    def forward(self, grid: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, H * W, C).
+
+        >>> norm = GridNorm(2)
+        >>> norm.fit(torch.tensor([[[[1.0, 3.0]], [[5.0, 5.0]]]]))
+        >>> norm(torch.tensor([[[[2.0, 3.0]], [[5.0, 5.0]]]])).shape
+        torch.Size([1, 2, 2])
+        """
+        return (grid.float().flatten(2).transpose(1, 2) - self.mean) / self.scale
