@@ -11,7 +11,7 @@ import torch
 from facetwise.data.images import decode
 from facetwise.data.synthetic import shapes_collection
 from facetwise.search import Index
-from facetwise.similarity import ConditionalSimilarity, unit
+from facetwise.similarity import ConditionalSimilarity, NamedSimilarity, unit
 
 PALETTE = {
     "red": (214, 40, 40),
@@ -36,8 +36,7 @@ class Condition:
 class FakeModel:
     """K = 2 slots (halves of a picture, colour words of a text), D = 9 colours, d = 9."""
 
-    set_similarity = "smooth_chamfer"
-    alpha = 16.0
+    similarity_spec = NamedSimilarity("smooth_chamfer")
 
     def __init__(self, seed=0, sets=True, pairs=True):
         self.fingerprint = hashlib.blake2b(f"fake {seed} {sets} {pairs}".encode()).hexdigest()

@@ -1,9 +1,11 @@
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from facetwise.search import scan
 from facetwise.search.scan import best, pair_conditions, scan_pairs, scan_sets, tidy
-from facetwise.similarity import ConditionalSimilarity, smooth_chamfer, unit
+from facetwise.similarity import SIMILARITIES, ConditionalSimilarity, NamedSimilarity, unit
 
 
 @settings(deadline=None, max_examples=50)
@@ -22,12 +24,33 @@ def test_best_is_a_sort_by_score_and_then_by_order(scores, k, seed):
     assert best(torch.tensor(scores), order, k) == slow
 
 
-def test_scanning_sets_in_tiles_gives_the_scores_of_one_product():
+@pytest.mark.parametrize("name", SIMILARITIES)
+def test_scanning_sets_in_tiles_gives_the_scores_of_one_product(name, monkeypatch):
+    similarity = NamedSimilarity(name)
+    generator = torch.Generator().manual_seed(0)
+    k, n = (2, 2) if similarity.gaussian else (3, 4)
+    x = unit(torch.randn(k, 8, generator=generator))
+    y = unit(torch.randn(10, n, 8, generator=generator))
+    whole = similarity(y, x[None])[:, 0]  # the items are the images
+    torch.testing.assert_close(scan_sets(x, y.split(3), similarity), whole)
+    monkeypatch.setattr(scan, "_FLOATS", 25)
+    torch.testing.assert_close(scan_sets(x, y.split(7), similarity), whole)
+
+
+@pytest.mark.parametrize("name", ["smooth_chamfer", "max_pair", "cross_attention"])
+def test_padding_of_query_and_items_is_not_compared(name):
+    similarity = NamedSimilarity(name)
     generator = torch.Generator().manual_seed(0)
     x = unit(torch.randn(3, 8, generator=generator))
-    y = unit(torch.randn(10, 4, 8, generator=generator))
-    whole = smooth_chamfer(x[None], y)[0]
-    torch.testing.assert_close(scan_sets(x, y.split(3), smooth_chamfer), whole)
+    y = unit(torch.randn(5, 4, 8, generator=generator))
+    whole = scan_sets(x, [y], similarity)
+    short = scan_sets(x, [y[:1, :2]], similarity)
+    x, y = torch.cat([x, torch.zeros(1, 8)]), torch.cat([y, torch.zeros(5, 2, 8)], 1)
+    torch.testing.assert_close(scan_sets(x, [y], similarity), whole)
+    y[0, 2:] = 0
+    torch.testing.assert_close(scan_sets(x, [y], similarity)[:1], short)
+    masks = [similarity.real(y)]
+    torch.testing.assert_close(scan_sets(x, [y], similarity, masks)[1:], whole[1:])
 
 
 def test_scanning_pairs_gives_the_scores_and_conditions_of_each_pair():

@@ -1,35 +1,47 @@
 """A set score, handed out to pairs of slots so that the parts sum exactly to the score.
 
-METHODS gives no such decomposition; this one is ours. Each score is a mean of (soft) maxima over
+METHODS gives no such decomposition; this one is ours. Most scores are a mean of (soft) maxima over
 pairs of slots; each maximum is handed out to the pairs that it is made of, in proportion to its own
 gradient. For smooth-Chamfer (METHODS 2.5) that gradient is the softmax of alpha c, for Chamfer and
-MIL it is one at the best pair.
+MIL it is one at the best pair. Of cross attention every asking word has its part of the pooled
+score, and hands it to the regions that it looks at by its attention. A Gaussian is one facet.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from facetwise.similarity import ContextSimilarity, NamedSimilarity, slot_cosines
+from facetwise.similarity.cross_attention import looks, pool
+
 from .facets import Facet, Word
 
-__all__ = ["SHARES", "slot_facets", "slot_shares", "words_read"]
+__all__ = ["SHARES", "SlotShares", "slot_facets", "slot_shares", "words_read"]
 
 _SMALL = frozenset(
     ["a", "an", "and", "at", "by", "for", "in", "is", "of", "on", "or", "the", "to", "with"]
 )
 
 
-def _smooth_chamfer(c: Tensor, alpha: float) -> Tensor:
-    k, n = c.shape
+class SlotShares(NamedTuple):
+    """A score and what it is made of, in float64."""
+
+    alike: Tensor  # (K, L) similarity of each pair of slots taken alone
+    shares: Tensor  # (K, L) sums to the score
+
+
+def _smooth_chamfer(c: Tensor, similarity: NamedSimilarity) -> Tensor:
+    (k, n), alpha = c.shape, float(similarity.options["alpha"])
     rows = torch.logsumexp(alpha * c, dim=1, keepdim=True) / (2 * alpha * k)
     columns = torch.logsumexp(alpha * c, dim=0, keepdim=True) / (2 * alpha * n)
     return rows * torch.softmax(alpha * c, dim=1) + columns * torch.softmax(alpha * c, dim=0)
 
 
-def _chamfer(c: Tensor, alpha: float) -> Tensor:
+def _chamfer(c: Tensor, similarity: NamedSimilarity) -> Tensor:
     k, n = c.shape
     best_in_row, best_in_column = c.amax(1, keepdim=True), c.amax(0, keepdim=True)
     rows, columns = (c == best_in_row).to(c.dtype), (c == best_in_column).to(c.dtype)
@@ -37,46 +49,78 @@ def _chamfer(c: Tensor, alpha: float) -> Tensor:
     return best_in_row * rows / (2 * k) + best_in_column * columns / (2 * n)
 
 
-def _max_pair(c: Tensor, alpha: float) -> Tensor:
+def _max_pair(c: Tensor, similarity: NamedSimilarity) -> Tensor:
     best = (c == c.max()).to(c.dtype)
     return c.max() * best / best.sum()
 
 
-def _mean_of_pairs(c: Tensor, alpha: float) -> Tensor:
+def _mean_of_pairs(c: Tensor, similarity: NamedSimilarity) -> Tensor:
     return c / c.numel()
 
 
-SHARES: Mapping[str, Callable[[Tensor, float], Tensor]] = {
+SHARES: Mapping[str, Callable[[Tensor, NamedSimilarity], Tensor]] = {
     "smooth_chamfer": _smooth_chamfer,
     "chamfer": _chamfer,
     "max_pair": _max_pair,
     "average": _mean_of_pairs,
     "match_probability": _mean_of_pairs,
 }
-"""How each set similarity is handed out; an own similarity gets its line here."""
+"""How each similarity that is made of pairs of slots is handed out, from what every pair has alone;
+an own similarity gets its line here. The others know more than pairs: see `slot_shares`."""
 
 
-def slot_shares(c: Tensor, similarity: str, *, alpha: float = 16.0) -> Tensor:
+@torch.no_grad()
+def slot_shares(query: Tensor, item: Tensor, similarity: NamedSimilarity) -> SlotShares:
     """Hand the score of two sets out to the pairs of their slots.
 
     Args:
-        c: (K, L) the similarity of each pair of slots taken alone: the cosine, or for
-            "match_probability" the probability.
-        similarity: a name of `SHARES`.
-        alpha: smooth-Chamfer's; the others ignore it.
+        query: (K, D) real rows, of length 1 where the similarity has such; in the place of the
+            text, where images and texts are told apart.
+        item: (L, D) the same.
+        similarity: of these sets.
 
     Returns:
-        (K, L), float64, sums to the score.
+        (K, L) each; of Gaussians (1, 1).
 
     The golden value of METHODS 2.5:
 
-    >>> c = torch.tensor([[.866025, -.5], [.866025, .5]])
-    >>> round(float(slot_shares(c, "smooth_chamfer", alpha=16).sum()), 6)
-    0.785394
-    >>> round(float(slot_shares(c, "chamfer").sum()), 6)
-    0.774519
+    >>> query = torch.tensor([[1.0, 0.0], [0.5, 0.8660254]])
+    >>> item = torch.tensor([[0.8660254, 0.5], [-0.5, 0.8660254]])
+    >>> round(slot_shares(query, item, NamedSimilarity("smooth_chamfer")).shares.sum().item(), 5)
+    0.78539
+    >>> round(slot_shares(query, item, NamedSimilarity("chamfer")).shares.sum().item(), 5)
+    0.77452
     """
-    return SHARES[similarity](c.double(), alpha)
+    query, item = query.double(), item.double()
+    if similarity.gaussian:
+        score = similarity(query[None], item[None]).double()
+        return SlotShares(score, score)
+    if similarity.name == "cross_attention":
+        return _cross_attention(query, item, similarity)
+    if isinstance(similarity, ContextSimilarity):
+        f, g, c = similarity.module.weigh(item[None], query[None], normalized=True)
+        alike = c[0, 0].T
+        return SlotShares(alike, g[0, 0][:, None] * f[0, 0][None] * alike)
+    # Each slot as a set of its own: what the similarity makes of one pair of slots.
+    alike = similarity.function(query[:, None], item[:, None], normalized=True)
+    return SlotShares(alike, SHARES[similarity.name](alike, similarity))
+
+
+def _cross_attention(query: Tensor, item: Tensor, similarity: NamedSimilarity) -> SlotShares:
+    """The asking slots' parts of the score, each handed out by its attention."""
+    options = similarity.options
+    lambda_1, lambda_2, leak = (float(options[key]) for key in ("lambda_1", "lambda_2", "leak"))
+    alike = slot_cosines(query[None], item[None], normalized=True)[:, 0, :, 0]
+    words = options["direction"] == "t-i"  # the query's slots ask
+    asking, asked = (query, item) if words else (item, query)
+    relevance, attention = looks(asked[None], asking[None], lambda_1, leak, normalized=True)
+    r, w = relevance[0, :, 0], attention[:, 0, :, 0].T  # (asking,), (asking, asked)
+    if options["pooling"] == "avg":
+        parts = r / len(r)
+    else:
+        parts = torch.softmax(lambda_2 * r, dim=0) * pool(relevance, "lse", lambda_2, None)[0]
+    shares = parts[:, None] * w
+    return SlotShares(alike, shares if words else shares.T)
 
 
 def slot_facets(

@@ -21,7 +21,8 @@ _BATCH = 4096
 def export_vectors(index: Index, path: str | Path, *, overwrite: bool = False) -> int:
     """Write the ids and vectors of `index` to the Parquet file `path`.
 
-    Columns: `id`; `sets`, K lists of D numbers (L2-normalised), where the run has a set model;
+    Columns: `id`; `sets`, K lists of D numbers, where the run has a set model: L2-normalised, lists
+    of zeros are padding (of Gaussians the mean and the log spread, as they are);
     `pairs`, d numbers, where it has a pair model. The file's metadata names the model
     (`facetwise.model`, its fingerprint) and the collection (`facetwise.collection`). Rows are in
     the order of the collection.

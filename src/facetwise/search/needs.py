@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from facetwise.data import Collection
-    from facetwise.similarity import ConditionalSimilarity, PairScore
+    from facetwise.similarity import ConditionalSimilarity, NamedSimilarity, PairScore
 
 __all__ = ["ConditionLike", "ImageEmbeddingLike", "SearchModel", "TextEmbeddingLike"]
 
@@ -29,11 +29,11 @@ class ImageEmbeddingLike(Protocol):
 
     @property
     def sets(self) -> Tensor | None:
-        """(N, K, D)"""
+        """(N, K, D); rows of zeros are padding"""
 
     @property
     def attention(self) -> Tensor | None:
-        """(N, K, H, W) where each slot looks"""
+        """(N, K, H, W) where each slot looks; of a Gaussian (N, 1, H, W)"""
 
     @property
     def pairs(self) -> Tensor | None:
@@ -66,12 +66,8 @@ class SearchModel(Protocol):
     @property
     def conditional(self) -> ConditionalSimilarity | None: ...
     @property
-    def set_similarity(self) -> str:
-        """A name of `similarity.SIMILARITIES`."""
-
-    @property
-    def alpha(self) -> float:
-        """Of smooth-Chamfer."""
+    def similarity_spec(self) -> NamedSimilarity:
+        """How its sets are compared."""
 
     def encode_texts(self, texts: Sequence[str]) -> Tensor: ...
     def embed_texts(self, texts: Sequence[str]) -> TextEmbeddingLike: ...

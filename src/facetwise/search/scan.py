@@ -3,43 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from facetwise.similarity import SIMILARITIES
-
 if TYPE_CHECKING:
-    from facetwise.similarity import ConditionalSimilarity, PairScore
+    from facetwise.similarity import ConditionalSimilarity, NamedSimilarity, PairScore
 
-__all__ = ["best", "pair_conditions", "scan_pairs", "scan_sets", "set_similarity", "tidy"]
+__all__ = ["best", "pair_conditions", "scan_pairs", "scan_sets", "tidy"]
 
 _PAIRS = 4096  # pairs whose conditions are held at once
-
-
-def set_similarity(name: str, alpha: float) -> Callable[[Tensor, Tensor], Tensor]:
-    """The similarity `name` of sets of unit vectors, which is what an index keeps."""
-    score = partial(SIMILARITIES[name], normalized=True)
-    return partial(score, alpha=alpha) if name == "smooth_chamfer" else score
+_FLOATS = 2**22  # cosines of elements that are held at once: a whole tile of sets of 8
 
 
 @torch.no_grad()
 def scan_sets(
-    query: Tensor, tiles: Sequence[Tensor], similarity: Callable[[Tensor, Tensor], Tensor]
+    query: Tensor,
+    tiles: Sequence[Tensor],
+    similarity: NamedSimilarity,
+    masks: Sequence[Tensor | None] = (),
 ) -> Tensor:
     """Score one set against all.
+
+    The items are the images of a similarity that tells images from texts (`symmetric`), so the
+    query, be it a text or a picture, is in the place of the text: its elements look at an item's.
 
     Args:
         query: (K, D).
         tiles: each (n, L, D); laid out slot-major ((L, n, D) transposed) nothing is copied.
-        similarity: of (1, K, D) and (n, L, D) sets, gives (1, n).
+        similarity: of these sets; their rows have length 1, or are padding.
+        masks: for each tile which rows are elements, (n, L) or None for all; by default looked for.
 
     Returns:
         (N,) scores in float32.
     """
-    return torch.cat([similarity(query[None], tile)[0].float() for tile in tiles])
+    masks = masks or [similarity.real(tile) for tile in tiles]
+    real = similarity.real(query[None])
+    scores: list[Tensor] = []
+    for tile, mask in zip(tiles, masks, strict=True):
+        step = max(1, _FLOATS // (len(query) * tile.shape[1]))
+        for start in range(0, len(tile), step):
+            items = tile[start : start + step]
+            some = None if mask is None else mask[start : start + step]
+            if similarity.symmetric:
+                found = similarity.function(
+                    query[None], items, x_mask=real, y_mask=some, normalized=True
+                )[0]
+            else:
+                found = similarity.function(
+                    items, query[None], x_mask=some, y_mask=real, normalized=True
+                )[:, 0]
+            scores.append(found.float())
+    return torch.cat(scores)
 
 
 @torch.no_grad()

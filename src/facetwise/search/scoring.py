@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -12,11 +12,12 @@ from torch import Tensor
 
 from facetwise.errors import InputError
 
-from .scan import scan_pairs, scan_sets, set_similarity, tidy
+from .scan import scan_pairs, scan_sets, tidy
 from .steering import Term, agreement, check_weigh, factors_of, likelihood, named, value_texts
 
 if TYPE_CHECKING:
     from facetwise.data import AttributeTable
+    from facetwise.similarity import NamedSimilarity
 
     from .needs import SearchModel
     from .query import Asked
@@ -37,7 +38,7 @@ class Scored:
         using: which model answered.
         weigh: the factors that were asked.
         unsteered, scores: (N,) float64, to 1e-6, without and with `weigh`.
-        vector: the query: (K, D) of a set, (d,) of a pair model.
+        vector: the query: (K, D) of a set, padding included; (d,) of a pair model.
         attention: where the query's slots look, (K, H, W); of a text over its tokens, (K, L).
         tokens: of a text.
         factors: (M,) on the conditions of a pair model, None if all are 1.
@@ -65,9 +66,14 @@ class Scorer:
         self._value_sets: dict[str, Tensor] = {}
 
     @cached_property
-    def similarity(self) -> Callable[[Tensor, Tensor], Tensor]:
-        """Of sets (n, K, D) and (m, K, D) of unit vectors: (n, m)."""
-        return set_similarity(self.model.set_similarity, self.model.alpha)
+    def similarity(self) -> NamedSimilarity:
+        """How sets are compared."""
+        return self.model.similarity_spec
+
+    @cached_property
+    def _masks(self) -> list[Tensor | None]:
+        """For each tile of items which rows are elements, looked for once."""
+        return [self.similarity.real(tile) for tile in self.vectors.sets]
 
     def names(self, using: Using) -> tuple[str, ...]:
         """What `weigh` may name under each model."""
@@ -145,7 +151,7 @@ class Scorer:
             vector = image.sets[0]
             attention = None if image.attention is None else image.attention[0]
         vector = vector.float()
-        raw = scan_sets(vector, self.vectors.sets, self.similarity)
+        raw = scan_sets(vector, self.vectors.sets, self.similarity, self._masks)
         gamma = float(raw.double().std(correction=0))
         terms = tuple(
             self._term(group, factor, gamma, vector, asked.name if asked.kind == "text" else "")
@@ -167,8 +173,8 @@ class Scorer:
             p = torch.zeros(len(table.values(group)))
             p[meant] = 1 / len(meant)
         else:
-            alike = self.similarity(vector[None], self._values(group))[0].float()
-            p = likelihood(alike, self.similarity(vector[None], self._reference)[0].float())
+            alike = self._alike(vector, self._values(group))
+            p = likelihood(alike, self._alike(vector, self._reference))
         states = table.states[:, table.slices[group]]
         values = ("yes", "no") if flag else table.values(group)
         shown = meant or [int(p.argmax())]
@@ -181,6 +187,10 @@ class Scorer:
             float(p[shown].sum()),
             said=bool(meant),
         )
+
+    def _alike(self, vector: Tensor, texts: Tensor) -> Tensor:
+        """How like the query (K, D) each text (V, L, D) is, on the scale of cosines: (V,)."""
+        return self.similarity.on_cosines(vector[None], texts)[0].float()
 
     def _values(self, group: str) -> Tensor:
         """(V, K, D) the texts of a group's values, embedded once."""

@@ -10,7 +10,8 @@ with w_g the user's factor on group g, and gamma the standard deviation of the u
 over all items of the index, so that "one more" of a group is worth one standard deviation of
 similarity. Where the query's own words name values of the group ("a red shoe"), P(v | query) is
 even over these: what is said needs no guess. Else it is a softmax of 16 s_v, where s_v is the set
-similarity of the query and the words of the value, with one more outcome: the query says nothing
+similarity of the query and the words of the value (where its scale is not that of cosines, what
+stands for it: `NamedSimilarity.on_cosines`), with one more outcome: the query says nothing
 about the group, whose probability is spread evenly over the values. Its s_0 is the mean plus one
 standard deviation of the likeness of the query to the values of all groups, which a value that is
 meant exceeds and others rarely do; so weighing a group that the query does not speak of changes

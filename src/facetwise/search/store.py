@@ -5,7 +5,8 @@
 - ``index.toml``: format, the model's fingerprint, the collection, counts and shapes.
 - ``model/``: a copy of the run, so that an index can be moved and searched alone.
 - ``items.lance``: the collection's columns but the pictures; `where` filters these.
-- ``vectors.lance``: by the same rows ``sets`` (K D float32), ``attention`` (K H W float16),
+- ``vectors.lance``: by the same rows ``sets`` (K D float32, rows of zeros are padding),
+  ``attention`` (K H W float16; of a Gaussian, whose rows are mean and log spread, one map),
   ``pairs`` (d float32) and ``thumbnail``.
 """
 
@@ -162,7 +163,8 @@ class Vectors:
     """``vectors.lance`` opened: vectors are read once, maps and thumbnails when they are asked.
 
     Attributes:
-        sets: tiles of (n, K, D), each laid out slot-major; empty without a set model.
+        sets: tiles of (n, K, D), each laid out slot-major, rows of zeros are padding; empty without
+            a set model.
         pairs: (N, d) or None.
     """
 
@@ -191,13 +193,16 @@ class Vectors:
         return self.sets[row // TILE][row % TILE]
 
     def attention(self, row: int) -> Tensor | None:
-        """(K, H, W) where each slot of an item looks, or None if that is not kept."""
+        """(K, H, W) where each slot of an item looks, or None if that is not kept.
+
+        A Gaussian's set has two rows and one map: (1, H, W).
+        """
         if not self._about.attention:
             return None
-        k, (h, w) = self._about.sets[0], self._about.attention
+        h, w = self._about.attention
         column = lance.take(self._table, [row], ["attention"])["attention"]
         values = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        maps = torch.tensor(values.astype("float32")).reshape(k, h, w)
+        maps = torch.tensor(values.astype("float32")).reshape(-1, h, w)
         return maps / maps.sum(dim=(1, 2), keepdim=True).clamp_min(1e-12)
 
     def thumbnails(self, rows: Sequence[int]) -> list[bytes]:

@@ -84,21 +84,30 @@ def _picture(data: bytes, name: str) -> Image.Image:
     return decode(data, source=f"the small picture of item {name!r}")
 
 
+def _elements(
+    scorer: Scorer, vector: Tensor, attention: Tensor | None
+) -> tuple[Tensor, Tensor | None]:
+    """A set (K, D) and the attention of its slots without the rows that are padding."""
+    real = scorer.similarity.real(vector[None])
+    if real is None:
+        return vector, attention
+    if attention is not None and len(attention) == len(vector):
+        attention = attention[real[0]]  # else padding has none already
+    return vector[real[0]], attention
+
+
 @torch.no_grad()
 def _set_facets(scorer: Scorer, scored: Scored, asked: Asked, row: int) -> list[Facet]:
-    item = scorer.vectors.set(row)
-    # Each slot as a set of its own: what the similarity makes of one pair of slots.
-    single = scorer.similarity(scored.vector[:, None], item[:, None]).float()
-    shares = slot_shares(single, scorer.model.set_similarity, alpha=scorer.model.alpha)
+    item, looked_at = _elements(scorer, scorer.vectors.set(row), scorer.vectors.attention(row))
+    query, attention = _elements(scorer, scored.vector, scored.attention)
+    alike, shares = slot_shares(query, item, scorer.similarity)
     text = asked.kind == "text"
     facets = slot_facets(
-        single,
+        alike,
         shares,
-        item_attention=scorer.vectors.attention(row),
-        query_attention=None if text else scored.attention,
-        words=words_read(scored.attention, scored.tokens)
-        if text and scored.attention is not None
-        else (),
+        item_attention=looked_at,
+        query_attention=None if text else attention,
+        words=words_read(attention, scored.tokens) if text and attention is not None else (),
     )
     for term in scored.terms:
         agreed = float(term.agreement[row])

@@ -165,7 +165,24 @@ class NamedSimilarity:
         """
         if self.gaussian:
             return unit(sets[:, 0])
+        if not self.unit_rows:
+            return unit(sets.mean(1))
         return mean_vectors(sets, self.real(sets))[:, 0]
+
+    def on_cosines(self, x: Tensor, y: Tensor) -> Tensor:
+        """Scores on the scale of cosines, and no higher for larger sets: (N, K, D), (M, L, D).
+
+        For what compares a score with others by its size (likelihoods of values, not rankings).
+        Distances and probabilities have another scale, and a log-sum-exp over words grows with
+        their number: the mean vectors, the mean cosine and the mean over the words stand for these.
+        """
+        if not self.unit_rows:
+            return self.mean_vectors(x) @ self.mean_vectors(y).T
+        if self.name == "match_probability":
+            return NamedSimilarity("average")(x, y)
+        if self.name == "cross_attention":
+            return NamedSimilarity(self.name, {**self.options, "pooling": "avg"})(x, y)
+        return self(x, y)
 
     def to_dict(self) -> dict[str, Option]:
         """For TOML: the name and all options."""
