@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from facetwise.heads import SlotAttention
 
@@ -111,3 +112,10 @@ def test_autocast_gives_nearly_the_same_sets():
     exact = made(*features()).elements
     with torch.autocast("cpu", dtype=torch.bfloat16):
         torch.testing.assert_close(made(*features()).elements.float(), exact, atol=0.05, rtol=0)
+
+
+def test_the_gain_of_the_slots_may_start_small():
+    made = SlotAttention(D, C, K=K, slot_gain=0.0).eval()
+    psi, phi = features()
+    expected = F.normalize(made.norm_global(phi), dim=-1)[:, None].expand(-1, K, -1)
+    torch.testing.assert_close(made(psi, phi).elements, expected)

@@ -118,3 +118,10 @@ def test_half_precision(dtype):
 def test_heads_that_do_not_divide_the_width_are_refused():
     with pytest.raises(ValueError, match="multiple of heads, not 8 with 3"):
         module(heads=3)
+
+
+def test_the_gain_of_the_slots_may_start_small():
+    made = TransformerHead(D, C, K=K, slot_gain=0.0, heads=2).eval()
+    psi, phi = features()
+    expected = F.normalize(made.norm_global(phi), dim=-1)[:, None].expand(-1, K, -1)
+    torch.testing.assert_close(made(psi, phi).elements, expected)

@@ -108,12 +108,18 @@ class GaussianGPO(nn.Module):
         self.pool_sigma = GPO(generator=generator)
 
     def forward(self, psi: Tensor, phi: Tensor, mask: Tensor | None = None) -> GaussianEmbedding:
-        """psi: (B, N, local_dim), phi: not used, mask: (B, N) -> `GaussianEmbedding`."""
+        """psi: (B, N, local_dim), phi: not used, mask: (B, N) -> `GaussianEmbedding`.
+
+        Its `attention` is zero while training: it means to sort once more, for nobody.
+        """
         local = self.W_mu(psi)
         mu, _ = self.pool_mu(local, mask)
         log_variance, _ = self.pool_sigma(self.W_sigma(psi), mask)
-        shares = self.pool_mu.shares(local, mask).to(mu.dtype)
-        return GaussianEmbedding(F.normalize(mu, dim=-1), log_variance, shares.unsqueeze(1))
+        b, n, _ = psi.shape
+        shares = mu.new_zeros(b, n) if self.training else self.pool_mu.shares(local, mask)
+        return GaussianEmbedding(
+            F.normalize(mu, dim=-1), log_variance, shares.to(mu.dtype).unsqueeze(1)
+        )
 
 
 def gaussian_samples(

@@ -68,6 +68,7 @@ class SlotAttention(nn.Module):
         hidden: inner width of the MLP; 2 D by default, 128 for D = 64 in the paper.
         positions: a sine code added to the keys: `"none"`, `"words"` or `"grid"`.
         global_weight: factor of LN(phi); 0 leaves it out.
+        slot_gain: where the learned gain of LN(E) starts, as in `SetPrediction`.
         generator: randomness of the start, and of the draw used after training.
     """
 
@@ -81,6 +82,7 @@ class SlotAttention(nn.Module):
         hidden: int | None = None,
         positions: Positions | bool = "none",
         global_weight: float = 1.0,
+        slot_gain: float = 1.0,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
@@ -98,6 +100,7 @@ class SlotAttention(nn.Module):
             nn.LayerNorm(dim), nn.Linear(dim, hidden), nn.ReLU(), nn.Linear(hidden, dim)
         )
         self.norm_slots = nn.LayerNorm(dim)
+        nn.init.constant_(self.norm_slots.weight, slot_gain)
         self.norm_global = nn.LayerNorm(dim)
         start_weights(self, generator)
 

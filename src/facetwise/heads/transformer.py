@@ -60,6 +60,7 @@ class TransformerHead(nn.Module):
         T: layers, each with its own weights.
         positions: a sine code added to the local features: `"none"`, `"words"` or `"grid"`.
         global_weight: factor of LN(phi).
+        slot_gain: where the learned gain of LN(E) starts, as in `SetPrediction`.
         heads: of the attention.
         hidden: inner width of the MLPs; 4 D by default.
         dropout: of the attention, its output and the MLP.
@@ -78,6 +79,7 @@ class TransformerHead(nn.Module):
         T: int = 2,
         positions: Positions | bool = "none",
         global_weight: float = 1.0,
+        slot_gain: float = 1.0,
         heads: int = 4,
         hidden: int | None = None,
         dropout: float = 0.1,
@@ -93,6 +95,7 @@ class TransformerHead(nn.Module):
         self.W_local = nn.Linear(local_dim, dim)
         self.layers = nn.ModuleList(_Layer(dim, heads, hidden, dropout) for _ in range(T))
         self.norm_slots = nn.LayerNorm(dim)
+        nn.init.constant_(self.norm_slots.weight, slot_gain)
         self.norm_global = nn.LayerNorm(dim)
         start_weights(self, generator)
 
