@@ -5,24 +5,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 
 import torch
 
-from facetwise.config import Count, Within
+from facetwise.config import Count, Share, Within
+from facetwise.encoders.augment_words import Marks
+from facetwise.encoders.build_text import WORD_ENCODERS, text_encoder, text_tower
 from facetwise.encoders.features import ImageEncoder, TextEncoder
 from facetwise.encoders.lite import LiteEncoder
-from facetwise.encoders.minilm import MiniLM
-from facetwise.encoders.towers import FrozenGrid, FrozenTokens, ImageTower, TextTower
+from facetwise.encoders.lite_top import LiteTop
+from facetwise.encoders.towers import FrozenGrid, ImageTower, TextTower
+from facetwise.encoders.transformers_grid import TransformersGrid
+from facetwise.encoders.transformers_images import TransformersImages
+from facetwise.encoders.words import vocabulary_of
 
-__all__ = ["EncoderConfig", "Encoders", "Towers"]
+__all__ = ["LITE", "EncoderConfig", "Encoders", "Towers"]
+
+LITE: Final = "efficientnet-lite0"
+"""The image encoder that comes with pip."""
 
 
 @dataclass(frozen=True)
 class EncoderConfig:
     """Which encoders, and whether they are trained."""
 
-    image: str = "efficientnet-lite0"
+    image: str = LITE
     """``efficientnet-lite0``, or a vision model of transformers: a folder, or a name on the hub."""
     pixels: int = 160
     """Width and height of what the image encoder sees; a multiple of 32 (of its patch)."""
@@ -33,8 +41,32 @@ class EncoderConfig:
     scratch), or a text model of transformers: a folder, or a name on the hub."""
     max_tokens: Annotated[int, Within(4, 512)] = 64
     """Longer texts are cut."""
+    text_global: Literal["usual", "mean", "max", "first", "last", "last_place", "model"] = "usual"
+    """phi of a text. Of a Bi-GRU ``last`` (usual: METHODS T-20), ``last_place`` (as in PVSE's
+    code), ``max`` or ``mean``; else ``mean`` (usual) or ``max`` of the tokens, the ``first``
+    (BERT's CLS), the ``last``, or the ``model``'s own output (CLIP, SigLIP)."""
+    text_local: Literal["words", "states"] = "words"
+    """psi of a Bi-GRU: the words' vectors (METHODS T-21) or its states."""
+    text_dropout: Share = 0.1
+    """Of the words' vectors and of the Bi-GRU's states (METHODS 2.4)."""
+    gru_hidden: Count = 1024
+    """Of the Bi-GRU, in each direction (METHODS 2.4)."""
+    gru_directions: Literal["averaged", "concatenated"] = "averaged"
+    """Of the Bi-GRU: ``averaged`` in DivE and VSE-infinity, ``concatenated`` in PVSE and PCME."""
+    word_width: Count = 300
+    """Of a word's vector from scratch (METHODS 3.2); GloVe's have 50, the papers' 300."""
+    word_vectors: Literal["tuned", "fixed"] = "tuned"
+    """Whether the words' vectors are trained with the Bi-GRU (METHODS 2.4)."""
+    word_least: Count = 1
+    """Rarer words of the training texts are unknown: ours, the papers name no number."""
     tune: tuple[Literal["image", "text"], ...] = ()
     """Towers that are trained with the heads; of EfficientNet the blocks after the tenth."""
+    crop: Annotated[float, Within(0, 1, above=True)] = 1.0
+    """A trained image tower sees windows whose sides are from this share of the picture's up to
+    all of it; 1: the whole picture. .6 in VSE-infinity."""
+    flip: bool = False
+    """A trained image tower sees half of the pictures mirrored, as in VSE-infinity; not ours where
+    texts tell left from right."""
 
 
 class Towers(NamedTuple):
@@ -59,19 +91,36 @@ class Encoders:
     @classmethod
     def of(cls, config: EncoderConfig, texts: Sequence[str]) -> Encoders:
         """With the words of the training `texts`, where an encoder needs them."""
-        return cls(config)
+        if config.text not in WORD_ENCODERS:
+            return cls(config)
+        return cls(config, vocabulary_of(texts, config.word_least))
 
     @cached_property
     def images(self) -> ImageEncoder:
         """Of pictures."""
-        return LiteEncoder(self.config.pixels)
+        c = self.config
+        if c.image == LITE:
+            return LiteEncoder(c.pixels, "middle" if "image" in c.tune else "top")
+        return TransformersImages(c.image, c.pixels, "pixels" if "image" in c.tune else "top")
 
     @cached_property
     def texts(self) -> TextEncoder:
         """Of texts."""
-        return MiniLM(self.config.max_tokens)
+        return text_encoder(self.config, self.vocabulary)
+
+    @property
+    def marks(self) -> Marks | None:
+        """Of the texts' tokens, for `augment_texts`; None of frozen features."""
+        return getattr(self.texts, "marks", None)
 
     def towers(self, generator: torch.Generator | None = None) -> Towers:
         """New ones, trained ones as the encoder's weights are, the rest at random."""
-        image = FrozenGrid(self.images.grid_shape[0], self.images.parts, self.config.components)
-        return Towers(image, FrozenTokens(self.texts.width))
+        return Towers(self._image_tower(), text_tower(self.config, self.texts, generator))
+
+    def _image_tower(self) -> ImageTower:
+        c = self.config
+        if "image" not in c.tune:
+            return FrozenGrid(self.images.grid_shape[0], self.images.parts, c.components)
+        if c.image == LITE:
+            return LiteTop(crop=c.crop, flip=c.flip)
+        return TransformersGrid(c.image, c.pixels, crop=c.crop, flip=c.flip)

@@ -139,9 +139,9 @@ def brief(error: BaseException) -> str:
 def _place(source: str) -> str:
     """`source` as transformers takes it; a path that leads nowhere is not looked up on the hub."""
     folder = Path(source).expanduser()
-    if folder.is_dir():
+    if source and folder.is_dir():
         return str(folder)
-    if _is_path(source) or folder.exists() or not source:
+    if not source or _is_path(source) or folder.exists():
         raise InputError(
             f"{source!r} is no folder; expected one with config.json and model.safetensors, or a "
             "model's name on the hub, such as facebook/dinov2-base"
