@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from facetwise.encoders.sequences import apart, together
 from facetwise.encoders.sequences import pool as pooled
 from facetwise.encoders.towers import TextTower
 
@@ -71,9 +72,11 @@ class BiGRU(TextTower):
         self.local_width = width if local == "words" else self.global_width
 
     def forward(self, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Numbers of words (B, L), mask (B, L), each row's words first -> psi (B, L, C), 0 where
-        there is no word, and phi (B, P), float32.
+        """Numbers of words (B, L), mask (B, L) -> psi (B, L, C), 0 where there is no word, and phi.
+
+        phi is (B, P), both are float32. What the mask leaves out between words counts as deleted.
         """
+        tokens, mask, order = together(tokens, mask)
         words = self.dropout(F.embedding(tokens, self.embedding, padding_idx=0))
         lengths = mask.sum(1).clamp_min(1)
         packed = pack_padded_sequence(words, lengths.cpu(), batch_first=True, enforce_sorted=False)
@@ -85,7 +88,7 @@ class BiGRU(TextTower):
         else:
             phi = pooled(states, mask, "last" if self.pool == "last_place" else self.pool)
         psi = words if self.local == "words" else states
-        return psi.masked_fill(~mask[..., None], 0).float(), phi.float()
+        return apart(psi.masked_fill(~mask[..., None], 0), order).float(), phi.float()
 
     def _together(self, forwards: Tensor, backwards: Tensor) -> Tensor:
         if self.directions == "averaged":

@@ -1,4 +1,4 @@
-"""Sequences of tokens: padded into one tensor, and pooled into one vector."""
+"""Sequences of tokens: padded into one tensor, moved together, pooled into one vector."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from facetwise.encoders.features import masked_mean
 
-__all__ = ["Pooling", "pad_ids", "pool"]
+__all__ = ["Pooling", "apart", "pad_ids", "pool", "together"]
 
 Pooling = Literal["mean", "max", "first", "last"]
 """How a sequence becomes one vector."""
@@ -49,5 +49,31 @@ def pool(states: Tensor, mask: Tensor, how: Pooling) -> Tensor:
     if how == "max":
         top = states.masked_fill(~mask[..., None], -torch.inf).amax(1)
         return torch.where(mask.any(1)[:, None], top, 0.0)
-    last = (mask.sum(1) - 1).clamp_min(0) if how == "last" else mask.new_zeros(len(mask)).long()
-    return states[torch.arange(len(states), device=states.device), last]
+    if how == "first":
+        place = mask.long().argmax(1)
+    else:
+        place = (mask * torch.arange(mask.shape[1], device=mask.device)).amax(1)
+    return states[torch.arange(len(states), device=states.device), place]
+
+
+def together(ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Tokens moved up to the first places, over those that `mask` leaves out between them.
+
+    Args:
+        ids: (B, L).
+        mask: (B, L), true where there is a token.
+
+    Returns:
+        ids and mask, and for `apart` where each came from; None if nothing had to move.
+    """
+    if not bool((mask[:, 1:] & ~mask[:, :-1]).any()):
+        return ids, mask, None
+    order = (~mask).long().argsort(dim=1, stable=True)
+    return ids.gather(1, order), mask.gather(1, order), order
+
+
+def apart(states: Tensor, order: Tensor | None) -> Tensor:
+    """What came of tokens that `together` moved, (B, L, C), in their places again."""
+    if order is None:
+        return states
+    return states.gather(1, order.argsort(1)[..., None].expand_as(states))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from facetwise.encoders.augment_words import Marks
 from facetwise.encoders.features import TextFeatures
-from facetwise.encoders.sequences import Pooling, pad_ids, pool
+from facetwise.encoders.sequences import Pooling, apart, pad_ids, pool, together
 from facetwise.encoders.text_models import LanguageModel, Reading, read_states
 from facetwise.encoders.towers import TextTower
 from facetwise.errors import InputError
@@ -165,11 +165,13 @@ class TransformersWords(TextTower):
                 unused.requires_grad_(False)  # else weight decay would be all that it learns from
 
     def forward(self, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Numbers of tokens (B, L), mask (B, L), each row's tokens first -> psi (B, L, C), 0 where
-        there is no token, and phi (B, P), float32.
+        """Numbers of tokens (B, L), mask (B, L) -> psi (B, L, C), 0 where there is none, and phi.
+
+        phi is (B, P), both are float32. What the mask leaves out between tokens counts as deleted.
         """
+        tokens, mask, order = together(tokens, mask)
         psi, pooled = read_states(self.network, tokens, mask, self.reading)
         if self.pool != "model":
-            return psi.float(), pool(psi, mask, self.pool)
+            pooled = pool(psi, mask, self.pool)
         assert pooled is not None
-        return psi.float(), pooled.float()
+        return apart(psi, order).float(), pooled.float()
