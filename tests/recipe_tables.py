@@ -14,8 +14,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from facetwise.models import DivEConfig, PANConfig, SiameseConfig, VSEConfig
 from facetwise.config import Within
+from facetwise.models import DivEConfig, PANConfig, SiameseConfig, VSEConfig
 from facetwise.training.recipe import DataConfig, EncoderConfig, PairTraining, SetTraining
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "recipes.md"

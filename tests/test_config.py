@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 import pytest
 
+from facetwise.config import Count, Positive, Share, Weight, Within, read_config, settings
 from facetwise.errors import InputError
 from facetwise.models import DivEConfig, PANConfig, SiameseConfig, VSEConfig
-from facetwise.config import Count, Positive, Share, Weight, Within, read_config, settings
 
 
 @dataclass(frozen=True)

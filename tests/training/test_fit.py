@@ -15,7 +15,8 @@ from facetwise.data.synthetic import shapes
 from facetwise.errors import FacetwiseError, InputError
 from facetwise.files import locked
 from facetwise.training import Recipe, fit
-from facetwise.training.tasks import PairTask, SetTask
+from facetwise.training.pair_task import PairTask
+from facetwise.training.set_task import SetTask
 
 from .conftest import QUICK, SMALL, tiny
 

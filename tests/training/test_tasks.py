@@ -26,8 +26,9 @@ from facetwise.models import (
     VSEConfig,
     build_sets,
 )
+from facetwise.training.pair_task import PairTask
 from facetwise.training.recipe import PairTraining, SetTraining
-from facetwise.training.tasks import PairTask, SetTask
+from facetwise.training.set_task import SetTask
 
 
 @cache
@@ -103,7 +104,7 @@ def test_every_parameter_of_a_set_model_learns(kind):
     ]
     assert silent == []
     assert figures["temperature"] == pytest.approx(0.07)
-    assert loss.item() > figures["objective"] > 0
+    assert loss.item() >= figures["objective"] > 0
 
 
 @pytest.mark.parametrize("kind", ["dive", "vse"])

@@ -3,6 +3,7 @@
 from facetwise.losses.conditional import attribute_loss, conditional
 from facetwise.losses.contrastive import info_nce
 from facetwise.losses.diversity import diversity, gram_diversity, uniformity
+from facetwise.losses.many import many_positives
 from facetwise.losses.mmd import mmd
 from facetwise.losses.probabilistic import mixed_targets, pair_bce
 from facetwise.losses.rank import rank_loss
@@ -18,6 +19,7 @@ __all__ = [
     "diversity",
     "gram_diversity",
     "info_nce",
+    "many_positives",
     "match_logits",
     "mixed_targets",
     "mmd",

@@ -26,8 +26,9 @@ from facetwise.models import (
     build_sets,
 )
 from facetwise.training.material import FEWEST, Material
+from facetwise.training.pair_task import PairTask
 from facetwise.training.recipe import Recipe
-from facetwise.training.tasks import PairTask, SetTask
+from facetwise.training.set_task import SetTask
 from facetwise.training.watch import Watch
 from facetwise.training.workshop import check_free, workshop
 
@@ -152,6 +153,7 @@ def train_sets(
         [[place[text] for text in own] for own in texts],
         material.clusters,
         weights=material.cluster_weights(material.clusters),
+        item_weights=material.cluster_weights([[row] for row in range(len(texts))]),
         seed=seed,
     )
     train(task, folder, "sets", seed=seed, watch=watch)

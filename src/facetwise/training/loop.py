@@ -28,7 +28,7 @@ from facetwise.data.sampling import generator_of
 from facetwise.errors import InputError
 from facetwise.files import write_bytes, write_text
 from facetwise.progress import Bar, bar
-from facetwise.training.tasks import Task
+from facetwise.training.task import Task
 from facetwise.training.watch import Watch
 
 __all__ = ["train"]

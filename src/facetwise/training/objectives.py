@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from torch import Tensor
 
 from facetwise.errors import InputError
-from facetwise.losses import info_nce, triplet
+from facetwise.losses import info_nce, many_positives, rank_loss, triplet
 
 if TYPE_CHECKING:
     from facetwise.heads import ElementSet
@@ -35,6 +35,10 @@ class SetBatch(NamedTuple):
     """Of InfoNCE, learned."""
     progress: float
     """Share of the steps that are done."""
+    matches: Tensor
+    """(B, C) bool: which texts hold for which image; more than by owner where texts are shared."""
+    rarity: Tensor
+    """(C,) weight of each text: of one that many pictures share little (`many`)."""
 
 
 class Objective(Protocol):
@@ -58,8 +62,23 @@ def _triplet(model: SetModel, batch: SetBatch, how: SetTraining) -> Tensor:
     if batch.progress >= how.sum_share:
         return triplet(scores, batch.owner, margin=how.margin)
     every = triplet(scores, batch.owner, margin=how.margin, negatives="sum")
-    negatives = float(max(1, scores.shape[0] - 1))
-    return every / negatives**how.sum_power
+    negatives = max(1, scores.shape[0] - 1)
+    return every * float(negatives**-how.sum_power)
+
+
+def _rank(model: SetModel, batch: SetBatch, how: SetTraining) -> Tensor:
+    """DeViSE's hinge rank loss, texts as labels (METHODS 3.3)."""
+    return rank_loss(model.scores(batch.x, batch.y), batch.owner, margin=how.margin)
+
+
+def _many(model: SetModel, batch: SetBatch, how: SetTraining) -> Tensor:
+    """InfoNCE with all texts that hold for an image, and all images that a text holds for."""
+    return many_positives(
+        model.scores(batch.x, batch.y),
+        batch.matches,
+        temperature=batch.temperature,
+        weights=batch.rarity,
+    )
 
 
 def _own(model: SetModel, batch: SetBatch, how: SetTraining) -> Tensor:
@@ -68,21 +87,28 @@ def _own(model: SetModel, batch: SetBatch, how: SetTraining) -> Tensor:
 
 
 OBJECTIVES: Final[Mapping[str, Objective]] = MappingProxyType(
-    {"info_nce": _info_nce, "triplet": _triplet, "own": _own}
+    {
+        "info_nce": _info_nce,
+        "many": _many,
+        "triplet": _triplet,
+        "rank": _rank,
+        "own": _own,
+    }
 )
 """``loss`` in a recipe's table [sets.training] to the function; an own one gets its line here."""
 
 
 def objective(model: SetModel, name: str) -> Objective:
-    """The loss `name`; ``auto`` is the system's own default.
+    """The loss `name`; ``auto`` is the system's own default, ``many`` goes where InfoNCE goes.
 
     Raises:
         InputError: the model cannot be trained by it.
     """
     chosen = model.losses[0] if name == "auto" else name
-    if chosen not in model.losses:
+    known = (*model.losses, *(["many"] if "info_nce" in model.losses else []))
+    if chosen not in known:
         raise InputError(
             f"[sets.training] loss: {type(model).__name__} is trained by "
-            f"{' or '.join(model.losses)}, not by {name!r}"
+            f"{' or '.join(known)}, not by {name!r}"
         )
     return OBJECTIVES[chosen]

@@ -43,8 +43,13 @@ class SetTraining:
     """Pictures a step."""
     texts_per_item: Count = 1
     """Texts of each picture in a batch."""
-    loss: Literal["auto", "info_nce", "triplet", "rank", "own"] = "auto"
-    """What is minimised (`training.objectives`); ``auto``: what the system is mostly trained by."""
+    loss: Literal["auto", "info_nce", "many", "triplet", "rank", "own"] = "auto"
+    """What is minimised (`training.objectives`); ``auto``: what the system is mostly trained by.
+    ``many`` is for texts that pictures share, such as tags: InfoNCE with all that hold."""
+    extra_texts: Annotated[int, Within(0)] = 0
+    """With ``many``: further texts in each batch, as negatives."""
+    rarity: Share = 0.5
+    """With ``many``: a text of n pictures weighs n to this power less."""
     start: Literal["ridge", "random"] = "ridge"
     """Of the global projections: in closed form (`heads.ridge`), or at random as in the paper."""
     lr: Positive = 3e-4
