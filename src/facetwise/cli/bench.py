@@ -1,22 +1,22 @@
-"""`facetwise bench`: the demo's figures over seeds."""
+"""`facetwise bench demo`: the demo's figures over seeds."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
-from tyro.conf import Positional, arg
+from tyro.conf import arg
 
 from ..errors import InputError
 from .options import JsonFlag, print_json, say
 
-__all__ = ["Bench"]
+__all__ = ["BenchDemo"]
 
 
 @dataclass(frozen=True)
-class Bench:
+class BenchDemo:
     """Train and measure with several seeds, to tell a gain from luck.
 
     DivE and PAN beside their floors and rivals, on concepts that were never seen in training.
@@ -27,7 +27,6 @@ class Bench:
 
     interrupted: ClassVar[str] = "finished seeds are kept; the same command goes on from there"
 
-    what: Annotated[Literal["demo"], Positional, arg(metavar="demo", help="What to repeat.")]
     seeds: Annotated[int, arg(help="How many seeds.")] = 3
     out: Annotated[Path, arg(metavar="DIR", help="Where everything is written.")] = Path(
         "facetwise-demo"

@@ -31,7 +31,8 @@ COMMANDS = {
     "search": "search.Search",
     "explain": "explain.Explain",
     "serve": "serve.Serve",
-    "bench": "bench.Bench",
+    "bench demo": "bench.BenchDemo",
+    "bench image-text": "bench_image_text.BenchImageText",
     "export": "export.Export",
 }
 GROUPS = frozenset(name.partition(" ")[0] for name in COMMANDS if " " in name)

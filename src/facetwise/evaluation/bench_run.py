@@ -1,0 +1,311 @@
+"""One run of the bench: a system, a text encoder and a seed, trained, chosen, measured and kept.
+
+What is kept is a run as `fit` writes it (`facetwise evaluate` and `index` take it), with the
+figures beside it. A finished one is not computed again; an interrupted one goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from facetwise.config import settings
+from facetwise.data.sampling import generator_of
+from facetwise.encoders import Encoders, ImageFeatures, TextFeatures, image_features, text_features
+from facetwise.evaluation.bench_exam import Exam, Found, ask
+from facetwise.evaluation.bench_machine import peak_memory, watch_memory
+from facetwise.evaluation.bench_systems import FLOOR, Row, recipe_of
+from facetwise.evaluation.bench_worlds import World
+from facetwise.evaluation.floors import RidgeFloor, sentence_vectors
+from facetwise.files import write_bytes, write_text
+from facetwise.models import Model, SetModel, build_sets
+from facetwise.similarity import NamedSimilarity
+from facetwise.training import Recipe
+from facetwise.training.loop import train
+from facetwise.training.set_task import SetTask
+from facetwise.training.watch import Watch
+
+__all__ = ["FIGURES", "Prepared", "Task", "finished", "key_of", "run_one", "terms_of"]
+
+FIGURES: Final = "figures.json"
+_TERMS: Final = "terms.safetensors"
+_LOOKS: Final = 12
+"""How often a training is watched."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be trained.
+
+    Attributes:
+        row: the system.
+        text: the text encoder.
+        seed: of the start, the batches and dropout.
+    """
+
+    row: Row
+    text: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return f"{self.row.name}--{self.text}--{self.seed}"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A world under one pair of encoders, all features in memory.
+
+    Attributes:
+        world: the data.
+        recipe: whose encoders these are.
+        encoders: frozen.
+        images: of the training pictures.
+        texts: of the distinct training texts.
+        texts_of: for each training picture the numbers of its texts.
+        watched, reported: the exams.
+    """
+
+    world: World
+    recipe: Recipe
+    encoders: Encoders
+    images: ImageFeatures
+    texts: TextFeatures
+    texts_of: list[list[int]]
+    watched: Exam
+    reported: dict[str, Exam]
+
+    @classmethod
+    def of(cls, world: World, recipe: Recipe) -> Prepared:
+        """Features from the cache; what is missing is computed."""
+        material = world.material
+        distinct = material.distinct
+        encoders = Encoders.of(recipe.encoders, distinct)
+        place = {text: number for number, text in enumerate(distinct)}
+        return cls(
+            world,
+            recipe,
+            encoders,
+            image_features(material.collection, encoders.images, material.rows),
+            text_features(material.collection, encoders.texts, distinct),
+            [[place[text] for text in own] for own in material.texts],
+            Exam.of(world.watched, encoders),
+            {name: Exam.of(part, encoders) for name, part in world.reported.items()},
+        )
+
+
+def key_of(task: Task, recipe: Recipe, world: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides how a run turns out; figures under another key are computed anew."""
+    own = recipe.to_dict() if task.row.name == FLOOR else recipe_of(task.row, recipe).to_dict()
+    key = {"recipe": own, "seed": task.seed, "data": world["fingerprint"], "looks": _LOOKS}
+    kept: dict[str, Any] = json.loads(json.dumps(key))
+    return kept
+
+
+def finished(folder: Path, key: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The figures in a run's folder, if they are of this key."""
+    try:
+        saved = json.loads((folder / FIGURES).read_text(encoding="utf-8"))
+        same = saved["key"] == key and (folder / _TERMS).exists()
+        found: dict[str, Any] | None = saved["figures"] if same else None
+    except (OSError, ValueError, KeyError):
+        return None
+    return found
+
+
+def terms_of(folder: Path) -> dict[str, Tensor]:
+    """What a bootstrap resamples, of each reported part: ``dev.rsum.sums`` and so on."""
+    from safetensors.torch import load_file
+
+    return load_file(folder / _TERMS)
+
+
+def run_one(
+    task: Task, prepared: Prepared, folder: Path, key: Mapping[str, Any], *, shown: str = ""
+) -> dict[str, Any]:
+    """Train and measure, unless that is done.
+
+    Args:
+        task: what.
+        prepared: on what.
+        folder: where everything is kept.
+        key: `key_of` the task.
+        shown: what the progress bar calls it.
+
+    Raises:
+        KeyboardInterrupt: the state of the training is kept.
+    """
+    from safetensors.torch import save
+
+    kept = finished(folder, key)
+    if kept is not None:
+        return kept
+    # A training under another key cannot be gone on with.
+    about = json.dumps(key, indent=1)
+    begun = folder / "key.json"
+    if not begun.exists() or begun.read_text(encoding="utf-8") != about:
+        shutil.rmtree(folder, ignore_errors=True)
+        write_text(begun, about)
+    figures: dict[str, Any] = {"system": task.row.name, "text": task.text, "seed": task.seed}
+    if task.row.name == FLOOR:
+        found, more = _floor(task, prepared)
+    else:
+        found, more = _trained(task, prepared, folder, shown or task.name)
+    figures |= more
+    figures["threads"] = torch.get_num_threads()
+    figures["report"] = {name: one.figures for name, one in found.items()}
+    terms = {
+        f"{part}.{name}": value for part, one in found.items() for name, value in one.terms.items()
+    }
+    write_bytes(folder / _TERMS, save({name: value.contiguous() for name, value in terms.items()}))
+    write_text(folder / FIGURES, json.dumps({"key": key, "figures": figures}, indent=1) + "\n")
+    begun.unlink()
+    return figures
+
+
+def _trained(
+    task: Task, prepared: Prepared, folder: Path, shown: str
+) -> tuple[dict[str, Found], dict[str, Any]]:
+    """Train a system to its last step, go back to its best moment, and report that."""
+    world, material = prepared.world, prepared.world.material
+    recipe = recipe_of(task.row, prepared.recipe)
+    assert recipe.sets is not None  # of every row
+    watch_memory()
+    model = build_sets(recipe.sets, prepared.encoders, generator_of(task.seed, -4))
+    work = SetTask(
+        model,
+        recipe.set_training,
+        prepared.images,
+        prepared.texts,
+        prepared.texts_of,
+        material.clusters,
+        weights=material.cluster_weights(material.clusters),
+        item_weights=material.cluster_weights([[row] for row in range(len(material.rows))]),
+        seed=task.seed,
+    )
+    work.what = shown
+    clock = _Clock(folder / "spent.json")
+
+    def look() -> float:
+        with clock.looking():
+            return prepared.watched.score(model, world.figure)
+
+    every = max(1, -(-work.steps // _LOOKS))
+    with clock:
+        train(work, folder, "sets", seed=task.seed, watch=Watch(every, look))
+    peak = peak_memory()
+    watched = _watched(folder)
+    best = max(watched, key=lambda look: look[1])
+    figures: dict[str, Any] = {
+        "options": settings(recipe.sets),
+        "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        "training_seconds": round(clock.trained, 1),
+        "peak_memory_MiB": None if peak is None else round(peak / 2**20),
+        "K": model.K,
+        "watched": {"figure": world.figure, "best": round(best[1], 2), "step": best[0]},
+        "curve": [[step, round(score, 2)] for step, score in watched],
+    }
+    del work
+    model.eval()
+    since = time.monotonic()
+    found = {
+        name: ask(exam, *exam.sets(model), model.similarity)
+        for name, exam in prepared.reported.items()
+    }
+    figures["measuring_seconds"] = round(time.monotonic() - since, 1)
+    _keep(model, prepared, folder)
+    return found, figures
+
+
+def _floor(task: Task, prepared: Prepared) -> tuple[dict[str, Found], dict[str, Any]]:
+    """Ridge regression from frozen pictures into the texts' own space."""
+    since = time.monotonic()
+    floor = RidgeFloor(
+        prepared.encoders.images.parts,
+        prepared.images.pooled,
+        _sentences(prepared, prepared.texts),
+        prepared.texts_of,
+        seed=task.seed,
+    )
+    seconds = time.monotonic() - since
+    found = {
+        name: ask(
+            exam,
+            floor.images(exam.images.pooled),
+            floor.texts(_sentences(prepared, exam.texts))[exam.place],
+            NamedSimilarity("average"),
+        )
+        for name, exam in prepared.reported.items()
+    }
+    return found, {
+        "parameters": floor.weight.numel(),
+        "training_seconds": round(seconds, 1),
+        "K": 1,
+    }
+
+
+def _sentences(prepared: Prepared, features: TextFeatures) -> Tensor:
+    """(M, C) sentence vectors that nobody has trained here."""
+    return sentence_vectors(features)
+
+
+def _keep(model: SetModel, prepared: Prepared, folder: Path) -> None:
+    """Leave a run that any command opens, and nothing of its making but the log."""
+    collection, rows = prepared.world.material.collection, prepared.world.material.rows
+    seen = frozenset(collection.image_hashes[row] for row in rows)
+    whole = Model(prepared.encoders, sets=model, pairs=None, trained_on=seen, name=folder.name)
+    whole.save(folder)
+    for pattern in ("sets.checkpoint.*", "sets.best.*", "spent.json"):
+        for file in folder.glob(pattern):
+            file.unlink()
+
+
+def _watched(folder: Path) -> list[tuple[int, float]]:
+    """(step, score) of every look, from the log."""
+    lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    entries = [json.loads(line) for line in lines]
+    return [(entry["step"], entry["watched"]) for entry in entries if "watched" in entry]
+
+
+class _Clock:
+    """Seconds of training without the looks, over interruptions.
+
+    Args:
+        file: where they are kept.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.trained = json.loads(file.read_text()) if file.exists() else 0.0
+        self.since = 0.0
+
+    def __enter__(self) -> None:
+        self.since = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self.trained += time.monotonic() - self.since
+        write_text(self.file, json.dumps(self.trained))
+
+    def looking(self) -> _Pause:
+        """Time in this block is not of the training."""
+        return _Pause(self)
+
+
+class _Pause:
+    def __init__(self, clock: _Clock) -> None:
+        self.clock = clock
+
+    def __enter__(self) -> None:
+        self.since = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self.clock.trained -= time.monotonic() - self.since
