@@ -133,6 +133,33 @@ def test_augmentation_is_for_training_only_and_follows_the_global_generator(midd
     assert nn.functional.cosine_similarity(first[1], plain[1]).min() > 0.5
 
 
+def test_equal_seeds_train_it_to_equal_bits(middle):
+    assert torch.equal(*(trained(middle) for _ in range(2)))
+
+
+def trained(features):
+    """The weights after two steps as training does them."""
+    tower = LiteTop(crop=0.6, flip=True)
+    tower.fit(features)
+    tower.train()
+    optimizer = torch.optim.AdamW(tower.parameters(), lr=1e-3)
+    before = torch.nn.utils.parameters_to_vector(tower.parameters()).detach()
+    torch.use_deterministic_algorithms(True)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.set_rng_state(torch.Generator().manual_seed(3).get_state())
+            for _ in range(2):
+                psi, phi = tower(*tower.prepare(features))
+                optimizer.zero_grad()
+                (psi.square().mean() + phi.cumsum(1).square().mean()).backward()
+                optimizer.step()
+    finally:
+        torch.use_deterministic_algorithms(False)
+    after = torch.nn.utils.parameters_to_vector(tower.parameters()).detach()
+    assert not torch.equal(before, after)
+    return after
+
+
 def test_a_saved_tower_is_the_same_when_loaded(tower, middle):
     other = LiteTop()
     assert set(other.state_dict()) == set(tower.state_dict())

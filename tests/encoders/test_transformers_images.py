@@ -177,6 +177,30 @@ def test_training_a_tower_leaves_the_frozen_encoder_alone(source, prepared):
     assert equal(encoder.encode(prepared), before)
 
 
+@pytest.mark.parametrize("pixels", [64, 80])
+def test_equal_seeds_train_it_to_equal_bits(source, pixels):
+    """Also at a size where position codes are interpolated."""
+    g = torch.Generator().manual_seed(2)
+    x = torch.randint(0, 256, (4, 3, pixels, pixels), generator=g, dtype=torch.uint8)
+    found = []
+    for _ in range(2):
+        tower = TransformersGrid(source, pixels, crop=0.6, flip=True).train()
+        optimizer = torch.optim.AdamW(tower.parameters(), lr=1e-3)
+        torch.use_deterministic_algorithms(True)
+        try:
+            with torch.random.fork_rng(devices=[]):
+                torch.set_rng_state(torch.Generator().manual_seed(3).get_state())
+                for _ in range(2):
+                    psi, phi = tower(x, torch.empty(4, 0))
+                    optimizer.zero_grad()
+                    (psi.square().mean() + phi.cumsum(1).square().mean()).backward()
+                    optimizer.step()
+        finally:
+            torch.use_deterministic_algorithms(False)
+        found.append(nn.utils.parameters_to_vector(tower.parameters()).detach())
+    assert torch.equal(*found)
+
+
 def test_augmentation_is_for_training_only(source, prepared):
     tower = TransformersGrid(source, 64, crop=0.6, flip=True)
     pixels = torch.stack(prepared)

@@ -6,6 +6,9 @@ No weights are fetched: a model is made from a small configuration and saved as 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -63,9 +66,13 @@ FAMILIES = {
 
 
 @pytest.fixture(autouse=True)
-def quiet():
+def quiet_and_repeatable():
+    """Transformers draws its weights from the global generator."""
     t.logging.set_verbosity_error()
     t.logging.disable_progress_bar()
+    with torch.random.fork_rng(devices=[]):
+        torch.set_rng_state(torch.Generator().manual_seed(0).get_state())
+        yield
 
 
 def save(model, folder):
@@ -108,8 +115,8 @@ def test_grids_are_the_models_own_states_place_by_place(family, tmp_path):
                 own = states[:, :, row, column]
             else:
                 own = states[:, others + row * cells + column]
-            torch.testing.assert_close(grid[:, :, row, column], own, atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(pooled, given.pooler_output.flatten(1), atol=1e-5, rtol=1e-4)
+            torch.testing.assert_close(grid[:, :, row, column], own, atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(pooled, given.pooler_output.flatten(1), atol=1e-4, rtol=1e-3)
     assert pooled.shape == (3, network.pooled_width)
 
 
@@ -254,6 +261,20 @@ def test_a_name_that_the_hub_has_not_is_named(monkeypatch):
     monkeypatch.setattr(t.AutoConfig, "from_pretrained", from_pretrained)
     with pytest.raises(InputError, match=r"nobody/nothing: no model .*is not a valid model.*hub"):
         VisionNetwork.pretrained("nobody/nothing", 64)
+
+
+def test_offline_nothing_is_fetched(tmp_path):
+    code = (
+        "import socket; socket.getaddrinfo = None\n"
+        "from facetwise.encoders.hub import model_config\n"
+        "from facetwise.errors import InputError\n"
+        "try: model_config('nobody/nothing')\n"
+        "except InputError as error: print(error)\n"
+    )
+    offline = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
+    run = [sys.executable, "-c", code]
+    done = subprocess.run(run, capture_output=True, text=True, check=True, env=offline)
+    assert done.stdout.startswith("nobody/nothing: no model that transformers can read")
 
 
 def test_an_empty_folder_and_one_of_something_else_are_named(tmp_path):

@@ -62,11 +62,13 @@ class LiteTop(ImageTower):
         if self.training:
             x = crop_and_flip(x, crop=self.crop, flip=self.flip)
         grid = self._top(x)
-        top = (grid.mean((2, 3)) + _BELOW_ROOT).sqrt()
+        top = (grid.mean((2, 3), dtype=torch.float32) + _BELOW_ROOT).sqrt()
         phi = self.norm(torch.cat([top, b], 1)) * self.global_width**0.5
         return self.grid_norm(grid), phi
 
     def _top(self, x: Tensor) -> Tensor:
+        # Channels last: a step on a CPU takes two thirds of the time.
+        x = x.contiguous(memory_format=torch.channels_last)
         for block in self.blocks:
             x = block(x)
         return F.relu6(self.head(x))

@@ -26,7 +26,11 @@ _STD: Final = (0.229, 0.224, 0.225)
 
 
 class Preparation(NamedTuple):
-    """How a model wants its pixels, as its preprocessor_config.json says."""
+    """How a model wants its pixels, as its preprocessor_config.json says.
+
+    The size and the crop that stand there are not followed: pictures are as large as the recipe
+    says, and whole.
+    """
 
     mean: tuple[float, ...] = _MEAN
     std: tuple[float, ...] = _STD
