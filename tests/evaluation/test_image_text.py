@@ -16,7 +16,7 @@ from facetwise.evaluation.image_text import (
     scored,
 )
 from facetwise.metrics.positives import Positives
-from facetwise.similarity import average, mean_vectors, smooth_chamfer
+from facetwise.similarity import NamedSimilarity, average, mean_vectors, smooth_chamfer
 
 
 def unit_sets(n: int, k: int, d: int, seed: int) -> torch.Tensor:
@@ -215,3 +215,26 @@ def test_queries_without_a_right_answer_do_not_count() -> None:
     edges = torch.tensor([[0, 0], [2, 1]])  # image 1 has no text, text 2 no image
     found = measured(Scored(Matrix(torch.eye(3))), Positives.of(edges, 3))
     assert (found.i2t.queries, found.t2i.queries) == (2, 2)
+
+
+def test_padding_changes_neither_figures_nor_control_nor_variance() -> None:
+    x, y, edges = unit_sets(20, 3, 8, 1), unit_sets(20, 3, 8, 2), torch.arange(20).repeat(2, 1).T
+    wide = torch.cat([x, torch.zeros(20, 2, 8)], 1), torch.cat([y, torch.zeros(20, 1, 8)], 1)
+    for name in ("smooth_chamfer", "cross_attention"):
+        similarity = NamedSimilarity(name)
+        found = image_text(x, y, edges, similarity).to_dict()
+        assert image_text(*wide, edges, similarity).to_dict() == found
+    assert found["variance"]["image"] > 0
+
+
+def test_the_control_of_gaussians_is_their_means_and_their_variance_is_none() -> None:
+    x, y, edges = unit_sets(20, 1, 8, 1), unit_sets(20, 1, 8, 2), torch.arange(20).repeat(2, 1).T
+    spread = torch.randn(20, 1, 8, generator=torch.Generator().manual_seed(3))
+    found = image_text(
+        torch.cat([x, spread], 1),
+        torch.cat([y, spread], 1),
+        edges,
+        NamedSimilarity("sampled_distance"),
+    )
+    assert found.control == pytest.approx(image_text(x, y, edges, average).rsum)
+    assert found.variance == (0, 0)

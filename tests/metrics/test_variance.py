@@ -44,3 +44,11 @@ def test_nearly_equal_elements_are_not_lost_to_rounding():
 def test_what_is_no_batch_of_sets_is_refused():
     with pytest.raises(ValueError, match=r"\(2, 3\)"):
         circular_variance(torch.ones(2, 3))
+
+
+def test_padding_does_not_count():
+    g = torch.Generator().manual_seed(0)
+    x = torch.randn(3, 4, 6, generator=g)
+    mask = torch.tensor([[True, True, False, False]] * 3)
+    padded = x.masked_fill(~mask.unsqueeze(-1), 0)
+    torch.testing.assert_close(circular_variance(padded, mask), circular_variance(x[:, :2]))

@@ -30,6 +30,7 @@ class Evaluate:
         facetwise evaluate runs/a --benchmark flickr8k --data Flickr8k --split dev --json
         facetwise evaluate runs/a --benchmark cub-fewshot --data CUB_200_2011 --split val --way 5
         facetwise evaluate runs/a --against runs/b --benchmark outfits --data clothing-co-parsing
+        facetwise evaluate runs/sets --rerank runs/scan --benchmark coco-5k --data coco
         facetwise evaluate --scores theirs.npz --benchmark coco-5k
     """
 
@@ -68,6 +69,15 @@ class Evaluate:
             help_behavior_hint="",
         ),
     ] = None
+    rerank: Annotated[
+        Path | None,
+        arg(
+            metavar="RUN",
+            help="A slower run that puts each query's best answers in order, texts and images.",
+            help_behavior_hint="",
+        ),
+    ] = None
+    depth: Annotated[int, arg(help="How many answers --rerank looks at.")] = 100
     scores: Annotated[
         Path | None,
         arg(
@@ -138,6 +148,8 @@ class Evaluate:
             from ..evaluation.benchmarks import run_benchmark
 
             return self._print(run_benchmark(self.benchmark, self._request()))
+        if self.rerank is not None:
+            raise InputError("--rerank is for benchmarks of photos with captions; see --list")
         if self.collection is None:
             raise InputError("nothing to measure on; give --collection, or --benchmark and --data")
         if len(self.models) > 1 or self.against is not None:
@@ -166,7 +178,8 @@ class Evaluate:
         from ..evaluation.request import default_cache
         from ..models import load
 
-        for name, least in (("way", 0), ("shot", 1), ("query", 1), ("episodes", 2), ("context", 0)):
+        least_of = {"way": 0, "shot": 1, "query": 1, "episodes": 2, "context": 0, "depth": 1}
+        for name, least in least_of.items():
             if getattr(self, name) < least:
                 raise InputError(f"--{name} {getattr(self, name)}: expected {least} or more")
         if self.data is not None and self.collection is not None:
@@ -187,6 +200,8 @@ class Evaluate:
             episodes=self.episodes,
             context=self.context,
             using=self.using,
+            rerank=None if self.rerank is None else load(self.rerank),
+            depth=self.depth,
         )
 
     def _print(self, figures: dict[str, Any]) -> int:

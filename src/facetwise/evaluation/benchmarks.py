@@ -85,6 +85,8 @@ def run_benchmark(name: str, request: Request) -> dict[str, Any]:
         raise InputError(
             f"{name} has no split {request.split!r}; there are {', '.join(entry.splits)}"
         )
+    if request.rerank is not None and not entry.function.startswith("captioned."):
+        raise InputError(f"--rerank: {name} compares pictures alone; it ranks nothing twice")
     start = time.monotonic()
     module, _, function = entry.function.partition(".")
     figures = getattr(import_module(f"facetwise.evaluation.{module}"), function)(request)

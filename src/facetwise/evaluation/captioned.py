@@ -27,10 +27,10 @@ from facetwise.evaluation.eccv import eccv_caption
 from facetwise.evaluation.flickr8k import judged
 from facetwise.evaluation.image_text import Encoded, ImageText, Scored, difference, scored
 from facetwise.evaluation.request import Request
+from facetwise.evaluation.rerank import Reranked, pair_scorer
 from facetwise.evaluation.score_files import check_savable, save_scores
 from facetwise.evaluation.scorers import Scorer, cosine_scorer, ensemble, set_scorer
 from facetwise.models import Model
-from facetwise.similarity import mean_vectors
 
 __all__ = [
     "coco_1k",
@@ -54,7 +54,7 @@ class _Asked:
 
     Attributes:
         data: as read.
-        scores: (B, C).
+        scores: (B, C), of the first stage if there are two.
         control: (B, C) of the sets' mean vectors.
         what: both, as protocols take them.
         images, captions: compare images with images, captions with captions.
@@ -84,7 +84,7 @@ def flickr8k_1k(request: Request) -> Mapping[str, Any]:
     data = _read(request, "flickr8k", flickr8k.read)
     asked = _ask(request, data)
     figures = _ranked(request, asked, all_together)
-    if data.split != "test" or not has_judgements(data.folder):
+    if data.split != "test" or not has_judgements(data.folder) or request.rerank is not None:
         return figures
     try:
         found = _judged(asked, judgements(data.folder), allow_partial=True)
@@ -114,6 +114,7 @@ def coco_5k(request: Request) -> Mapping[str, Any]:
 def flickr8k_judgements(request: Request) -> Mapping[str, Any]:
     """Flickr8k: rank correlation of a run's scores with those of experts and of the crowd."""
     _no_rival(request, "flickr8k-judgements")
+    _no_second_stage(request, "flickr8k-judgements")
     data = _read(request, "flickr8k-judgements", flickr8k.read)
     people = judgements(request.folder("flickr8k-judgements"))
     found = _judged(_ask(request, data), people, allow_partial=request.allow_partial)
@@ -128,21 +129,25 @@ def eccv_captions(request: Request) -> Mapping[str, Any]:
     asked = _ask(request, data)
     found, control = (
         eccv_caption(
-            Matrix(scores),
+            answers,
             truth,
             data.images,
             data.caption_ids,
             ties=request.ties,
             allow_partial=request.allow_partial,
         )
-        for scores in (asked.scores, asked.control)
+        for answers in (asked.what.answers, Matrix(asked.control))
     )
-    return _with_problems(data, {**found, "control": {"mean_vectors": control["mean"]}})
+    found["control"] = {"mean_vectors": control["mean"]}
+    if request.rerank is not None:
+        found["rerank"] = {"by": request.rerank.name, "depth": request.depth}
+    return _with_problems(data, found)
 
 
 def crisscrossed_captions(request: Request) -> Mapping[str, Any]:
     """CxC: recalls in four directions and rank correlations, of COCO's photos and captions."""
     _no_rival(request, "cxc")
+    _no_second_stage(request, "cxc")
     folder = request.folder("cxc")
     split = request.split or "test"
     places = [it for it in (folder, folder / "cxc", folder / "data") if _has_csv(it, split)]
@@ -195,7 +200,26 @@ def _ranked(request: Request, asked: _Asked, protocol: _Protocol) -> dict[str, A
         rival = scored([_encoded(request, request.rival, asked.data)])
         other = protocol(rival, asked.owner, ties=request.ties, seed=request.seed)
         figures["difference"] = difference(found, other, seed=request.seed)
+    if request.rerank is not None:
+        alone = replace(asked.what, answers=Matrix(asked.scores))
+        first = protocol(alone, asked.owner, ties=request.ties, seed=request.seed)
+        figures["rerank"] = _two_stages(request, found, first)
     return _with_problems(asked.data, figures)
+
+
+def _two_stages(request: Request, found: ImageText, first: ImageText) -> dict[str, Any]:
+    """What the first stage does alone, what it leaves to be found, and what the second adds."""
+    assert request.rerank is not None
+    ways = {"i2t": first.found.images, "t2i": first.found.texts}
+    # Answers that tie with the last of the chosen are chosen, too.
+    chosen = {way: places.hits(request.depth, "optimistic") for way, places in ways.items()}
+    return {
+        "by": request.rerank.name,
+        "depth": request.depth,
+        "first_stage": {"rsum": round(first.rsum, 2)},
+        "within_depth": {way: round(100 * hit.nanmean().item(), 2) for way, hit in chosen.items()},
+        "difference": difference(found, first, seed=request.seed),
+    }
 
 
 def _judged(asked: _Asked, people: Judgements, *, allow_partial: bool) -> dict[str, Any]:
@@ -211,8 +235,15 @@ def _no_rival(request: Request, name: str) -> None:
         raise InputError(f"--against: {name} has no paired interval; measure the two runs apart")
 
 
+def _no_second_stage(request: Request, name: str) -> None:
+    if request.rerank is not None:
+        raise InputError(f"--rerank: {name} correlates all scores; there is nothing to choose from")
+
+
 def _read(request: Request, name: str, reader: Callable[..., CaptionedImages]) -> CaptionedImages:
     if request.save_scores is not None:
+        if request.rerank is not None:
+            raise InputError("--save-scores keeps one matrix, and --rerank makes two rankings")
         check_savable(request.save_scores)
     split = request.split or "test"
     data = reader(request.folder(name), split, allow_partial=request.allow_partial)
@@ -231,7 +262,7 @@ def _ask(request: Request, data: CaptionedImages) -> _Asked:
     runs = [_encoded(request, model, data) for model in request.models]
     what = scored(runs)
     assert isinstance(what.answers, Matrix) and isinstance(what.control, Matrix)
-    scores = what.answers.scores
+    scores, control = what.answers.scores, what.control.scores
     if request.save_scores is not None:
         save_scores(
             request.save_scores,
@@ -240,18 +271,22 @@ def _ask(request: Request, data: CaptionedImages) -> _Asked:
             image_ids=data.images,
             caption_ids=data.caption_ids,
         )
-    found = [model.sets.similarity for model in request.models if model.sets is not None]
+    if request.rerank is not None:
+        second = _encoded(request, request.rerank, data)
+        again = pair_scorer(second.x, second.y, request.rerank.similarity_spec)
+        what = replace(what, answers=Reranked(scores, again, request.depth))
+    found = [model.similarity_spec for model in request.models]
     both = [(run.x, run.y, similarity) for run, similarity in zip(runs, found, strict=True)]
     return _Asked(
         data,
         scores,
-        what.control.scores,
+        control,
         what,
         images=ensemble([set_scorer("images", x, similarity) for x, _, similarity in both]),
         captions=ensemble([set_scorer("captions", y, similarity) for _, y, similarity in both]),
         means=(
-            ensemble([cosine_scorer("captions", mean_vectors(run.y)[:, 0]) for run in runs]),
-            ensemble([cosine_scorer("images", mean_vectors(run.x)[:, 0]) for run in runs]),
+            ensemble([cosine_scorer("captions", it.mean_vectors(y)) for _, y, it in both]),
+            ensemble([cosine_scorer("images", it.mean_vectors(x)) for x, _, it in both]),
         ),
     )
 
@@ -265,7 +300,7 @@ def _encoded(request: Request, model: Model, data: CaptionedImages) -> Encoded:
     distinct = {text: place for place, text in enumerate(dict.fromkeys(data.captions))}
     y = model.embed_texts(list(distinct), cached_in=collection).sets
     place = torch.tensor([distinct[text] for text in data.captions])
-    return Encoded(x, y[place], model.similarity)
+    return Encoded(x, y[place], model.similarity_spec)
 
 
 def _truths(request: Request) -> Path | None:

@@ -164,7 +164,7 @@ def _image_text(request: Request, collection: Collection, rows: Sequence[int]) -
         x = model.embed_features(features).sets
         y = model.embed_texts(distinct, cached_in=collection).sets
         assert x is not None and y is not None
-        runs.append(Encoded(x, y, model.similarity))
+        runs.append(Encoded(x, y, model.similarity_spec))
     what = scored(runs)
     i2t = Positives.of(edges, len(rows))
     ways: tuple[tuple[Way, Positives], ...] = (("i2t", i2t), ("t2i", i2t.flipped(len(distinct))))

@@ -20,7 +20,7 @@ from facetwise.evaluation.both_ways import BothWays, Recalls, recalls
 from facetwise.metrics import Ties, circular_variance
 from facetwise.metrics.bootstrap import bootstrap_difference, bootstrap_mean
 from facetwise.metrics.positives import Positives
-from facetwise.similarity import mean_vectors
+from facetwise.similarity import NamedSimilarity, score_matrix
 
 __all__ = [
     "Encoded",
@@ -36,6 +36,8 @@ __all__ = [
     "summarised",
 ]
 
+Similarity = NamedSimilarity | Callable[[Tensor, Tensor], Tensor]
+
 _TILE = 2048
 _SALT = -21
 
@@ -47,12 +49,40 @@ class Encoded:
     Attributes:
         x: (B, K, D) image sets.
         y: (C, L, D) text sets.
-        similarity: (N, K, D) and (M, L, D) -> (N, M).
+        similarity: a named one, or any function (N, K, D) and (M, L, D) -> (N, M) of sets without
+            padding.
     """
 
     x: Tensor
     y: Tensor
-    similarity: Callable[[Tensor, Tensor], Tensor]
+    similarity: Similarity
+
+    def scores(self, images: slice) -> Tensor:
+        """Of some images with all texts."""
+        if isinstance(self.similarity, NamedSimilarity):
+            return score_matrix(self.x[images], self.y, self.similarity)
+        return self.similarity(self.x[images], self.y)
+
+    def means(self) -> Encoded:
+        """The control: each set's mean vector under the cosine."""
+        of = self._kind.mean_vectors
+        return Encoded(of(self.x)[:, None], of(self.y)[:, None], _cosine)
+
+    def variance(self) -> tuple[float, float]:
+        """Mean circular variance of the images' and of the texts' sets; 0 for Gaussians."""
+        image, text = (
+            circular_variance(*self._directions(sets)).mean().item() for sets in (self.x, self.y)
+        )
+        return image, text
+
+    @property
+    def _kind(self) -> NamedSimilarity:
+        """What says what rows are."""
+        plain = NamedSimilarity("average")
+        return self.similarity if isinstance(self.similarity, NamedSimilarity) else plain
+
+    def _directions(self, sets: Tensor) -> tuple[Tensor, Tensor | None]:
+        return (sets[:, :1], None) if self._kind.gaussian else (sets, self._kind.real(sets))
 
 
 @dataclass(frozen=True)
@@ -143,7 +173,7 @@ def image_text(
     x: Tensor,
     y: Tensor,
     edges: Tensor,
-    similarity: Callable[[Tensor, Tensor], Tensor],
+    similarity: Similarity,
     *,
     ties: Ties = "pessimistic",
     seed: int = 0,
@@ -154,7 +184,7 @@ def image_text(
         x: (B, K, D) image sets.
         y: (C, L, D) text sets.
         edges: (E, 2) which goes with which.
-        similarity: (N, K, D) and (M, L, D) -> (N, M).
+        similarity: as in `Encoded`.
         ties: who stands first among equals.
         seed: of the bootstrap.
     """
@@ -175,9 +205,8 @@ def scored(runs: Sequence[Encoded]) -> Scored:
     sizes = {(len(run.x), len(run.y)) for run in runs}
     if len(sizes) != 1:
         raise ValueError(f"runs of an ensemble must encode the same images and texts, not {sizes}")
-    means = [Encoded(mean_vectors(run.x), mean_vectors(run.y), _cosine) for run in runs]
-    variances = [[circular_variance(sets).mean().item() for sets in (run.x, run.y)] for run in runs]
-    image, text = (fmean(column) for column in zip(*variances, strict=True))
+    means = [run.means() for run in runs]
+    image, text = (fmean(way) for way in zip(*(run.variance() for run in runs), strict=True))
     return Scored(Matrix(_mean_scores(runs)), Matrix(_mean_scores(means)), (image, text))
 
 
@@ -259,7 +288,7 @@ def _mean_scores(runs: Sequence[Encoded]) -> Tensor:
     total = torch.zeros(len(runs[0].x), len(runs[0].y))
     for run in runs:
         for start in range(0, len(total), _TILE):
-            tile = run.similarity(run.x[start : start + _TILE], run.y).to(total.device)
+            tile = run.scores(slice(start, start + _TILE)).to(total.device)
             total[start : start + _TILE] += tile if len(runs) == 1 else tile / len(runs)
     return total
 

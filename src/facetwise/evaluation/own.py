@@ -112,7 +112,7 @@ def set_figures(
         return None
     distinct, edges = matches([texts[row] for row in rows])
     y = model.embed_texts(distinct, cached_in=collection).sets
-    return image_text(sets[rows], y, edges, model.similarity)
+    return image_text(sets[rows], y, edges, model.similarity_spec)
 
 
 def pair_figures(

@@ -52,6 +52,8 @@ class Request:
         episodes: how many.
         context: K, edges of each node that an outfit question may use (METHODS 1.6).
         using: ``pairs`` or ``sets`` to compare pictures.
+        rerank: a run that puts each query's best answers in order (`evaluation.rerank`).
+        depth: how many answers these are.
     """
 
     models: tuple[Model, ...]
@@ -69,6 +71,8 @@ class Request:
     episodes: int = 600
     context: int = 0
     using: str | None = None
+    rerank: Model | None = None
+    depth: int = 100
 
     def folder(self, name: str) -> Path:
         """The data folder.
@@ -103,7 +107,7 @@ class Request:
 
     def seen(self, collection: Collection) -> list[str]:
         """What training has seen of a test, as a sentence; nothing where it has seen nothing."""
-        models = (*self.models, *(() if self.rival is None else (self.rival,)))
+        models = [it for it in (*self.models, self.rival, self.rerank) if it is not None]
         known = frozenset[str]().union(*(model.trained_on for model in models))
         count = sum(picture in known for picture in collection.image_hashes)
         if not count:

@@ -144,7 +144,7 @@ def image_scorers(
     embedding = model.embed_features(features)
     if using == "sets" or not model.has_pairs:
         assert embedding.sets is not None and model.sets is not None
-        means = embedding.sets.mean(1)
+        means = model.sets.similarity.mean_vectors(embedding.sets)
         return (
             set_scorer("sets", embedding.sets, model.sets.similarity),
             cosine_scorer("mean vectors", means),
