@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from facetwise.config import Count, Positive, Share, Weight, Within, read_config, settings
-from facetwise.encoders import EncoderConfig, LiteEncoder
+from facetwise.encoders import EncoderConfig, Encoders
 from facetwise.errors import InputError
 from facetwise.models import SET_SYSTEMS, PANConfig, SetConfig, SiameseConfig
 from facetwise.models.systems import system_name
@@ -162,7 +162,7 @@ class Recipe:
         data = read_config(DataConfig, tables.pop("data", {}), source, "data")
         encoders = read_config(EncoderConfig, tables.pop("encoders", {}), source, "encoders")
         try:
-            LiteEncoder(encoders.pixels)
+            _ = Encoders(encoders).images  # what it may be is the encoder's to say
         except InputError as error:
             raise InputError(f"{source} [encoders] pixels: {error}") from error
         sets, set_training = _system(
