@@ -25,7 +25,7 @@ __all__ = ["Direction", "Looks", "Pooling", "cross_attention", "looks", "pool"]
 Direction = Literal["t-i", "i-t"]
 Pooling = Literal["lse", "avg"]
 
-_LEAST = 1e-12  # of a mixture's squared length
+_LEAST = 1e-12  # of what is divided by
 
 
 class Looks(NamedTuple):
@@ -108,7 +108,8 @@ def looks(
         raise ValueError(f"leak must be from 0 to below 1, not {leak}")
     c = slot_cosines(x, y, x_mask=x_mask, y_mask=y_mask, normalized=normalized)  # (K, N, L, M)
     # What is masked has cosine 0 here: it adds nothing to the lengths that are divided by.
-    heard = F.normalize(F.leaky_relu(c, leak), dim=2).mul(lambda_1)
+    heard = F.leaky_relu(c, leak)
+    heard = heard * (lambda_1 / heard.square().sum(2, keepdim=True).clamp_min(_LEAST**2).sqrt())
     if x_mask is not None:
         heard = heard.masked_fill(~x_mask.T[:, :, None, None], float("-inf"))
     w = heard.softmax(0)

@@ -16,7 +16,7 @@ from facetwise.similarity.sets import (
 
 __all__ = ["score_matrix", "score_pairs"]
 
-_SLOTS = 64
+_SLOTS = 16
 """Pairs of slots that a pair of sets may have before tiles get smaller."""
 
 
@@ -41,7 +41,7 @@ def score_matrix(
             padding, or a function like them (`partial(smooth_chamfer, alpha=8.0)`).
         tile: how many sets of y are scored at a time, against half as many sets of x. The cosines
             of one tile (tile^2 K L / 2 floats) should fit the processor's cache; on a GPU take
-            4096. Where K L is above 64 (words against regions) the tile is made smaller, so that
+            4096. Where K L is above 16 (words against regions) the tile is made smaller, so that
             it holds no more cosines.
         x_mask: (N, K) bool, true where a slot is real.
         y_mask: (M, L) bool.
