@@ -1,31 +1,55 @@
 """One file for each system of a paper, and the `Model` that holds what was trained."""
 
+from facetwise.models.caan import CAAN, CAANConfig
+from facetwise.models.devise import DeViSE, DeViSEConfig
 from facetwise.models.dive import DivE, DivEConfig
 from facetwise.models.embedding import ImageEmbedding, TextEmbedding
 from facetwise.models.model import Model
 from facetwise.models.pan import PAN, Condition, PANConfig
+from facetwise.models.pcme import PCME, PCMEConfig
+from facetwise.models.pcmepp import PCMEPP, PCMEPPConfig
+from facetwise.models.pvse import PVSE, PVSEConfig
 from facetwise.models.run import load
+from facetwise.models.scan import SCAN, SCANConfig
 from facetwise.models.set_model import SetConfig, SetModel
 from facetwise.models.siamese import Siamese, SiameseConfig
+from facetwise.models.slot_attention import SlotAttentionConfig, SlotAttentionModel
 from facetwise.models.systems import SET_SYSTEMS, build_sets
 from facetwise.models.vse import VSE, VSEConfig
+from facetwise.models.vse_infinity import VSEInfinity, VSEInfinityConfig
 
 __all__ = [
+    "CAAN",
     "PAN",
+    "PCME",
+    "PCMEPP",
+    "PVSE",
+    "SCAN",
     "SET_SYSTEMS",
     "VSE",
+    "CAANConfig",
     "Condition",
+    "DeViSE",
+    "DeViSEConfig",
     "DivE",
     "DivEConfig",
     "ImageEmbedding",
     "Model",
     "PANConfig",
+    "PCMEConfig",
+    "PCMEPPConfig",
+    "PVSEConfig",
+    "SCANConfig",
     "SetConfig",
     "SetModel",
     "Siamese",
     "SiameseConfig",
+    "SlotAttentionConfig",
+    "SlotAttentionModel",
     "TextEmbedding",
     "VSEConfig",
+    "VSEInfinity",
+    "VSEInfinityConfig",
     "build_sets",
     "load",
 ]

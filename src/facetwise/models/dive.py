@@ -10,15 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from facetwise.config import Count, Positive, Weight
+from facetwise.config import Count, Positive, Share, Weight
 from facetwise.encoders import Towers
-from facetwise.heads import ElementSet, Projection, SetPrediction, local_projection
+from facetwise.heads import (
+    ElementSet,
+    PIENet,
+    Projection,
+    SetPrediction,
+    SlotAttention,
+    TransformerHead,
+)
+from facetwise.models.parts import global_projections, local_features
 from facetwise.models.set_model import SetConfig, SetModel
-from facetwise.similarity import NamedSimilarity
+from facetwise.similarity import NamedSimilarity, match_probability
 
 __all__ = ["DivE", "DivEConfig"]
 
@@ -30,19 +39,40 @@ class DivEConfig(SetConfig):
     K: Count = 4
     """Elements of a set."""
     T: Count = 2
-    """Aggregation blocks, weights shared; 4 in the paper."""
+    """Aggregation blocks, weights shared (a transformer's layers, their own); 4 in the paper."""
+    similarity: Literal["smooth_chamfer", "chamfer", "max_pair", "average", "match_probability"] = (
+        "smooth_chamfer"
+    )
+    """Of sets; the paper's, or a rival of its ablation (METHODS 2.5, 3.8)."""
     alpha: Positive = 16.0
     """Sharpness of smooth-Chamfer."""
+    match: Literal["fixed", "learned"] = "fixed"
+    """Of match probabilities: scale and shift stay at 1 and 0, as in effect in the paper's own
+    baseline, or are learned from there, as meant (T-26)."""
+    head: Literal["module", "pie_net", "transformer", "slot_attention"] = "module"
+    """What makes the elements: the paper's module, or a rival of its ablation."""
+    slots: Literal["learned", "sampled"] = "learned"
+    """Of the module, before the first block; sampled as in Slot Attention."""
+    update: Literal["residual", "gru"] = "residual"
+    """How a slot of the module takes in what it gathered; by a GRU as in Slot Attention."""
     heads: Count = 4
     """Of the attention."""
     head_dim: Count = 32
-    """Inner width of a head; 512 in the paper."""
-    dropout: float = 0.1
+    """Inner width of a head of the module; 512 in the paper."""
+    dropout: Share = 0.1
     """In the set prediction module."""
     global_weight: Weight = 1.0
     """Of the global feature in each element."""
     slot_gain: float = 0.3
     """Where the gain of LN(E_T) starts; 1 in the paper."""
+    local_mlp: bool = False
+    """A residual MLP on local features of images, as in the paper (METHODS 2.4)."""
+    image_positions: Literal["none", "grid"] = "none"
+    """A sine code of an image's cells; the paper has none, its early scripts have one."""
+    legacy_padding: bool = False
+    """Padding counts in the module as in the release: sets depend on their batch (T-15, T-17)."""
+    legacy_positions: bool = False
+    """The code of words is scaled by the padded length, as in the release (T-16)."""
 
 
 class DivE(SetModel):
@@ -55,17 +85,17 @@ class DivE(SetModel):
     ) -> None:
         super().__init__(config, towers, generator)
         c = config
-        shared = {"hidden": c.hidden, "dropout": c.feature_dropout, "generator": generator}
-        self.image_global = Projection(self.image.global_width, c.dim, **shared)
-        self.image_local = local_projection(
-            self.image.local_width, c.dim, dropout=c.feature_dropout, generator=generator
+        self.image_global, self.text_global = global_projections(c, towers, generator)
+        self.image_local = local_features(
+            c, self.image.local_width, mlp=c.local_mlp, generator=generator
         )
-        self.image_head = self._head(positions=False, generator=generator)
-        self.text_global = Projection(self.text.global_width, c.dim, **shared)
-        self.text_local = local_projection(
-            self.text.local_width, c.dim, dropout=c.feature_dropout, generator=generator
-        )
-        self.text_head = self._head(positions=True, generator=generator)
+        self.text_local = local_features(c, self.text.local_width, generator=generator)
+        self.image_head = self._head(c.image_positions, generator)
+        self.text_head = self._head("words", generator)
+        self.scale: nn.Parameter | None = None
+        self.shift: nn.Parameter | None = None
+        if c.similarity == "match_probability" and c.match == "learned":
+            self.scale, self.shift = nn.Parameter(torch.ones(())), nn.Parameter(torch.zeros(()))
 
     @property
     def K(self) -> int:
@@ -74,8 +104,13 @@ class DivE(SetModel):
 
     @property
     def similarity(self) -> NamedSimilarity:
-        """Smooth-Chamfer."""
-        return NamedSimilarity("smooth_chamfer", {"alpha": self.config.alpha})
+        """Smooth-Chamfer, or what the configuration puts in its place."""
+        name, options = self.config.similarity, {}
+        if name == "smooth_chamfer":
+            options = {"alpha": self.config.alpha}
+        elif self.scale is not None and self.shift is not None:
+            options = {"scale": self.scale.item(), "shift": self.shift.item()}
+        return NamedSimilarity(name, options)
 
     @property
     def starts(self) -> tuple[Projection, Projection]:
@@ -87,6 +122,14 @@ class DivE(SetModel):
         for part in (self.image_local, self.image_head, self.text_local, self.text_head):
             yield from part.parameters()
 
+    def scores(self, x: ElementSet, y: ElementSet) -> Tensor:
+        """Of a training batch; with gradients for a learned scale and shift, too."""
+        if self.scale is None or self.shift is None:
+            return super().scores(x, y)
+        return match_probability(
+            x.elements, y.elements, scale=self.scale, shift=self.shift, normalized=True
+        )
+
     def image_set(self, psi: Tensor, phi: Tensor, mask: Tensor | None) -> ElementSet:
         """Psi (B, N, C), phi (B, P) -> sets (B, K, D), attention (B, K, N)."""
         out: ElementSet = self.image_head(self.image_local(psi), self.image_global(phi), mask)
@@ -97,8 +140,38 @@ class DivE(SetModel):
         out: ElementSet = self.text_head(self.text_local(psi), self.text_global(phi), mask)
         return out
 
-    def _head(self, *, positions: bool, generator: torch.Generator | None) -> nn.Module:
+    def _head(
+        self, positions: Literal["none", "words", "grid"], generator: torch.Generator | None
+    ) -> nn.Module:
         c = self.config
+        if c.head == "pie_net":
+            return PIENet(c.dim, c.dim, K=c.K, dropout=c.dropout, generator=generator)
+        if c.head == "transformer":
+            return TransformerHead(
+                c.dim,
+                c.dim,
+                K=c.K,
+                T=c.T,
+                positions=positions,
+                global_weight=c.global_weight,
+                slot_gain=c.slot_gain,
+                heads=c.heads,
+                hidden=c.hidden,
+                dropout=c.dropout,
+                generator=generator,
+            )
+        if c.head == "slot_attention":
+            return SlotAttention(
+                c.dim,
+                c.dim,
+                K=c.K,
+                T=c.T,
+                hidden=c.hidden,
+                positions=positions,
+                global_weight=c.global_weight,
+                slot_gain=c.slot_gain,
+                generator=generator,
+            )
         return SetPrediction(
             c.dim,
             c.dim,
@@ -111,5 +184,9 @@ class DivE(SetModel):
             head_dim=c.head_dim,
             hidden=c.hidden,
             dropout=c.dropout,
+            slots=c.slots,
+            update=c.update,
+            legacy_padding=c.legacy_padding,
+            legacy_positions=c.legacy_positions,
             generator=generator,
         )

@@ -8,7 +8,7 @@ system is one file that says what its heads are, how they are compared and what 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from facetwise.config import Count, Share
 from facetwise.encoders import ImageFeatures, Towers
-from facetwise.heads import ElementSet, Projection
+from facetwise.heads import ElementSet, Projection, start_as_ridge
 from facetwise.losses import diversity, mmd
 from facetwise.similarity import NamedSimilarity
 
@@ -89,6 +89,19 @@ class SetModel(nn.Module, ABC):
         """The projections of the global features, if they may start as ridge regression."""
         return None
 
+    def start_as_ridge(
+        self, phi: Tensor, vectors: Tensor, texts_of: Sequence[Sequence[int]]
+    ) -> None:
+        """Start what looks at global features in closed form, where there is one.
+
+        Args:
+            phi: (N, P) of the training images.
+            vectors: (T, C) of the distinct texts, as `text_globals` gives them.
+            texts_of: (N) the texts of each image.
+        """
+        if self.starts is not None:
+            start_as_ridge(*self.starts, phi, vectors, texts_of)
+
     def module_parameters(self) -> Iterator[nn.Parameter]:
         """Those with a learning rate of their own: the set heads'."""
         return iter(())
@@ -101,7 +114,7 @@ class SetModel(nn.Module, ABC):
         """A term that the recipe may add to the loss, by its name; None where it makes no sense.
 
         ``mmd`` (between all elements of the two sides) and ``diversity`` (within a set) are DivE's
-        (METHODS 2.6), for sets of several elements.
+        (METHODS 2.6), for sets of several elements; ``vib`` and ``uniformity`` are of Gaussians.
         """
         if self.K == 1:
             return None
@@ -134,8 +147,15 @@ class SetModel(nn.Module, ABC):
 
     def images(self, a: Tensor, b: Tensor, mask: Tensor | None = None) -> ElementSet:
         """What `prepare` gave, of B pictures; mask: (B, N) cells to look at -> sets (B, K, D)."""
-        return self.image_set(*self.image(a, b), mask)
+        psi, phi = self.image(a, b)
+        return self.image_set(psi, phi, mask)
 
     def texts(self, tokens: Tensor, mask: Tensor) -> ElementSet:
         """Tokens and mask (B, L) as in `TextFeatures` -> sets (B, K, D)."""
-        return self.text_set(*self.text(tokens, mask), mask)
+        psi, phi = self.text(tokens, mask)
+        return self.text_set(psi, phi, mask)
+
+    def text_globals(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """What the system knows of a text as a whole before any head, (B, C): for the start."""
+        phi: Tensor = self.text(tokens, mask)[1]
+        return phi

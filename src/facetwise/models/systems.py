@@ -9,9 +9,17 @@ from typing import Any, Final
 import torch
 
 from facetwise.encoders import Encoders
+from facetwise.models.caan import CAAN, CAANConfig
+from facetwise.models.devise import DeViSE, DeViSEConfig
 from facetwise.models.dive import DivE, DivEConfig
+from facetwise.models.pcme import PCME, PCMEConfig
+from facetwise.models.pcmepp import PCMEPP, PCMEPPConfig
+from facetwise.models.pvse import PVSE, PVSEConfig
+from facetwise.models.scan import SCAN, SCANConfig
 from facetwise.models.set_model import SetConfig, SetModel
+from facetwise.models.slot_attention import SlotAttentionConfig, SlotAttentionModel
 from facetwise.models.vse import VSE, VSEConfig
+from facetwise.models.vse_infinity import VSEInfinity, VSEInfinityConfig
 
 __all__ = ["SET_SYSTEMS", "build_sets", "system_name"]
 
@@ -19,6 +27,14 @@ SET_SYSTEMS: Final[Mapping[str, tuple[type[Any], type[SetConfig]]]] = MappingPro
     {
         "dive": (DivE, DivEConfig),
         "vse": (VSE, VSEConfig),
+        "vse_infinity": (VSEInfinity, VSEInfinityConfig),
+        "pvse": (PVSE, PVSEConfig),
+        "pcme": (PCME, PCMEConfig),
+        "pcmepp": (PCMEPP, PCMEPPConfig),
+        "devise": (DeViSE, DeViSEConfig),
+        "scan": (SCAN, SCANConfig),
+        "caan": (CAAN, CAANConfig),
+        "slot_attention": (SlotAttentionModel, SlotAttentionConfig),
     }
 )
 """``model`` in a recipe's table [sets] to the system's class and configuration."""

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from facetwise.encoders import Towers
 from facetwise.heads import ElementSet, Projection
+from facetwise.models.parts import global_projections
 from facetwise.models.set_model import SetConfig, SetModel
 from facetwise.similarity import NamedSimilarity
 
@@ -33,16 +34,7 @@ class VSE(SetModel):
         self, config: VSEConfig, towers: Towers, generator: torch.Generator | None = None
     ) -> None:
         super().__init__(config, towers, generator)
-        self.image_global, self.text_global = (
-            Projection(
-                width,
-                config.dim,
-                hidden=config.hidden,
-                dropout=config.feature_dropout,
-                generator=generator,
-            )
-            for width in (self.image.global_width, self.text.global_width)
-        )
+        self.image_global, self.text_global = global_projections(config, towers, generator)
 
     @property
     def similarity(self) -> NamedSimilarity:
