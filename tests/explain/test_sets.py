@@ -45,8 +45,7 @@ def shares_of(c, name, **options):
 def test_shares_sum_to_the_golden_scores(name, options, score):
     alike, shares = slot_shares(V, T, NamedSimilarity(name, options))
     assert float(shares.sum()) == pytest.approx(score, abs=1e-6)
-    if name != "match_probability":
-        torch.testing.assert_close(alike, C.double())
+    torch.testing.assert_close(alike, C.double())
 
 
 @settings(deadline=None, max_examples=30)

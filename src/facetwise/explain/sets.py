@@ -30,7 +30,7 @@ _SMALL = frozenset(
 class SlotShares(NamedTuple):
     """A score and what it is made of, in float64."""
 
-    alike: Tensor  # (K, L) similarity of each pair of slots taken alone
+    alike: Tensor  # (K, L) cosine of each pair of slots; (1, 1) of the means of Gaussians
     shares: Tensor  # (K, L) sums to the score
 
 
@@ -93,24 +93,23 @@ def slot_shares(query: Tensor, item: Tensor, similarity: NamedSimilarity) -> Slo
     """
     query, item = query.double(), item.double()
     if similarity.gaussian:
-        score = similarity(query[None], item[None]).double()
-        return SlotShares(score, score)
+        score = similarity(query[None], item[None])
+        return SlotShares(slot_cosines(query[None, :1], item[None, :1])[0, 0], score.double())
+    alike = slot_cosines(query[None], item[None])[:, 0, :, 0]
     if similarity.name == "cross_attention":
-        return _cross_attention(query, item, similarity)
+        return SlotShares(alike, _cross_attention(query, item, similarity))
     if isinstance(similarity, ContextSimilarity):
-        f, g, c = similarity.module.weigh(item[None], query[None], normalized=True)
-        alike = c[0, 0].T
-        return SlotShares(alike, g[0, 0][:, None] * f[0, 0][None] * alike)
+        f, g, c = (it[0, 0] for it in similarity.module.weigh(item[None], query[None]))
+        return SlotShares(alike, g[:, None] * f * c.T)
     # Each slot as a set of its own: what the similarity makes of one pair of slots.
-    alike = similarity.function(query[:, None], item[:, None], normalized=True)
-    return SlotShares(alike, SHARES[similarity.name](alike, similarity))
+    single = similarity.function(query[:, None], item[:, None], normalized=True)
+    return SlotShares(alike, SHARES[similarity.name](single, similarity))
 
 
-def _cross_attention(query: Tensor, item: Tensor, similarity: NamedSimilarity) -> SlotShares:
+def _cross_attention(query: Tensor, item: Tensor, similarity: NamedSimilarity) -> Tensor:
     """The asking slots' parts of the score, each handed out by its attention."""
     options = similarity.options
     lambda_1, lambda_2, leak = (float(options[key]) for key in ("lambda_1", "lambda_2", "leak"))
-    alike = slot_cosines(query[None], item[None], normalized=True)[:, 0, :, 0]
     words = options["direction"] == "t-i"  # the query's slots ask
     asking, asked = (query, item) if words else (item, query)
     relevance, attention = looks(asked[None], asking[None], lambda_1, leak, normalized=True)
@@ -120,7 +119,7 @@ def _cross_attention(query: Tensor, item: Tensor, similarity: NamedSimilarity) -
     else:
         parts = torch.softmax(lambda_2 * r, dim=0) * pool(relevance, "lse", lambda_2, None)[0]
     shares = parts[:, None] * w
-    return SlotShares(alike, shares if words else shares.T)
+    return shares if words else shares.T
 
 
 def slot_facets(
