@@ -23,6 +23,7 @@ from facetwise.encoders.glove import glove_vectors
 from facetwise.encoders.lite import LiteEncoder
 from facetwise.encoders.lite_top import LiteTop
 from facetwise.encoders.minilm import MiniLM
+from facetwise.encoders.regions import REGIONS, RegionFile, RegionTower
 from facetwise.encoders.sequences import pool
 from facetwise.encoders.standardise import Components, GridNorm, PartNorm
 from facetwise.encoders.text_models import LanguageModel
@@ -33,6 +34,7 @@ from facetwise.encoders.transformers_text import TokenIds, TransformersText, Tra
 from facetwise.encoders.words import WordIds, vocabulary_of
 
 __all__ = [
+    "REGIONS",
     "BiGRU",
     "Components",
     "EncoderConfig",
@@ -49,6 +51,8 @@ __all__ = [
     "Marks",
     "MiniLM",
     "PartNorm",
+    "RegionFile",
+    "RegionTower",
     "TextEncoder",
     "TextFeatures",
     "TextTower",

@@ -15,10 +15,12 @@ from facetwise.encoders.build_text import WORD_ENCODERS, text_encoder, text_towe
 from facetwise.encoders.features import ImageEncoder, TextEncoder
 from facetwise.encoders.lite import LiteEncoder
 from facetwise.encoders.lite_top import LiteTop
+from facetwise.encoders.regions import REGIONS, RegionFile, RegionTower
 from facetwise.encoders.towers import FrozenGrid, ImageTower, TextTower
 from facetwise.encoders.transformers_grid import TransformersGrid
 from facetwise.encoders.transformers_images import TransformersImages
 from facetwise.encoders.words import vocabulary_of
+from facetwise.errors import InputError
 
 __all__ = ["LITE", "EncoderConfig", "Encoders", "Towers"]
 
@@ -31,11 +33,17 @@ class EncoderConfig:
     """Which encoders, and whether they are trained."""
 
     image: str = LITE
-    """``efficientnet-lite0``, or a vision model of transformers: a folder, or a name on the hub."""
+    """``efficientnet-lite0``; a vision model of transformers: a folder, or a name on the hub; or
+    ``regions``, pre-computed ones of a collection that was imported with them."""
     pixels: int = 160
     """Width and height of what the image encoder sees; a multiple of 32 (of its patch)."""
     components: Count = 256
-    """Principal components kept of a frozen grid's channels: ours, for speed."""
+    """Principal components kept of a frozen grid's channels: ours, for speed. As many as
+    regions are wide leave those as they are, and on the disk."""
+    regions: Count = 36
+    """Of an image (METHODS 4.7)."""
+    region_width: Count = 2048
+    """Of a region's features (METHODS 4.7)."""
     text: str = "minilm"
     """``minilm``, ``glove`` or ``words`` (a Bi-GRU over word vectors, trained, from GloVe or from
     scratch), or a text model of transformers: a folder, or a name on the hub."""
@@ -101,6 +109,10 @@ class Encoders:
         c = self.config
         if c.image == LITE:
             return LiteEncoder(c.pixels, "middle" if "image" in c.tune else "top")
+        if c.image == REGIONS:
+            if "image" in c.tune:
+                raise InputError("regions have no network to train; leave image out of tune")
+            return RegionFile(c.regions, c.region_width)
         return TransformersImages(c.image, c.pixels, "pixels" if "image" in c.tune else "top")
 
     @cached_property
@@ -119,6 +131,8 @@ class Encoders:
 
     def _image_tower(self) -> ImageTower:
         c = self.config
+        if c.image == REGIONS and c.components >= c.region_width:
+            return RegionTower(c.region_width)
         if "image" not in c.tune:
             return FrozenGrid(self.images.grid_shape[0], self.images.parts, c.components)
         if c.image == LITE:

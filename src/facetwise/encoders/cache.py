@@ -25,8 +25,10 @@ from torch import Tensor
 
 from facetwise.data import Collection
 from facetwise.data.images import decode
+from facetwise.data.regions import has_regions
 from facetwise.data.store import connect
 from facetwise.encoders.features import ImageEncoder, ImageFeatures, TextEncoder, TextFeatures
+from facetwise.encoders.regions import RegionFile, region_features
 from facetwise.errors import FacetwiseError, InputError
 from facetwise.progress import bar
 
@@ -53,8 +55,15 @@ def image_features(
     """Features of the pictures in `rows`, in that order; computes and keeps what is missing.
 
     Raises:
-        InputError: a picture cannot be read.
+        InputError: a picture cannot be read, or is the card of regions that were made elsewhere.
     """
+    if isinstance(encoder, RegionFile):
+        return region_features(collection, encoder, rows)
+    if has_regions(collection):
+        raise InputError(
+            f"{collection.path} has pre-computed regions, and plain cards for pictures; "
+            'fit a run with encoders.image="regions" on it'
+        )
     c, h, w = encoder.grid_shape
     schema = pa.schema(
         [
