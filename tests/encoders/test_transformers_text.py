@@ -97,7 +97,14 @@ def byte_pairs(family):
 
 
 def config(family, size, special):
-    from transformers import BertConfig, CLIPConfig, CLIPTextConfig, RobertaConfig, SiglipConfig
+    from transformers import (
+        BertConfig,
+        CLIPConfig,
+        CLIPTextConfig,
+        RobertaConfig,
+        Siglip2Config,
+        SiglipConfig,
+    )
 
     sides = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2}
     sides["num_hidden_layers"] = 2
@@ -109,8 +116,11 @@ def config(family, size, special):
             vocab_size=size, max_position_embeddings=POSITIONS + 2, pad_token_id=1, **sides
         )
     words = {**sides, "vocab_size": size, "max_position_embeddings": POSITIONS}
-    if family == "siglip":
+    if family in ("siglip", "siglip2"):
         words |= {"pad_token_id": 1, "bos_token_id": 1, "eos_token_id": 1, "projection_size": 16}
+        if family == "siglip2":
+            del picture["image_size"]
+            return Siglip2Config(text_config=words, vision_config={**picture, "num_patches": 4})
         return SiglipConfig(text_config=words, vision_config=picture)
     words |= {"eos_token_id": size - 1, "bos_token_id": size - 2, "pad_token_id": size - 1}
     if family == "clip text":
@@ -118,17 +128,21 @@ def config(family, size, special):
     return CLIPConfig(text_config=words, vision_config=picture, projection_dim=8)
 
 
-FAMILIES = ["bert", "roberta", "clip", "clip text", "siglip"]
+FAMILIES = ["bert", "roberta", "clip", "clip text", "siglip", "siglip2"]
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    from transformers import AutoModel, PreTrainedTokenizerFast
+    from transformers import AutoModel, PreTrainedTokenizerFast, Siglip2Tokenizer
 
     root = tmp_path_factory.mktemp("models")
     for family in FAMILIES:
-        made, special = word_piece() if family == "bert" else byte_pairs(family.split()[0])
+        made, special = (
+            word_piece() if family == "bert" else byte_pairs(family.split()[0].rstrip("2"))
+        )
         tokenizer = PreTrainedTokenizerFast(tokenizer_object=made, **special)
+        if family == "siglip2":  # a class of its own, which pads where it is not told otherwise
+            tokenizer = Siglip2Tokenizer(tokenizer_object=made, **special)
         with torch.random.fork_rng():
             torch.random.default_generator.manual_seed(0)
             model = AutoModel.from_config(config(family, len(tokenizer), special))
@@ -150,12 +164,13 @@ def own(folder, text):
 
     model, tokenizer = AutoModel.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
     model = getattr(model, "text_model", model).eval()
-    full = {"padding": "max_length", "max_length": POSITIONS} if folder.name == "siglip" else {}
+    full = {"padding": "max_length", "max_length": POSITIONS} if "siglip" in folder.name else {}
     given = tokenizer([text], return_tensors="pt", **full)["input_ids"]
-    length = len(tokenizer(text)["input_ids"])
+    length = len(tokenizer(text, padding=False)["input_ids"])
     with torch.no_grad():
         out = model(input_ids=given)
-    return out.last_hidden_state[0, :length], out.pooler_output[0]
+    first = given.shape[1] - length if full and tokenizer.padding_side == "left" else 0
+    return out.last_hidden_state[0, first : first + length], out.pooler_output[0]
 
 
 def model_of(folder, most=20):
@@ -273,7 +288,7 @@ def test_marks_are_the_tokenizers(folders):
     assert (bert.special, bert.unknown, bert.mask) == ((0, 1, 2, 3, 4), 1, 4)
     clip = TokenIds(model_of(folders / "clip")).marks
     assert clip.special == (clip.size - 2, clip.size - 1)
-    assert clip.mask is None
+    assert clip.mask is clip.unknown is None  # its unknown token ends the text
 
 
 def test_long_texts_are_cut_and_keep_their_end(folders):
@@ -313,6 +328,17 @@ def test_frozen_features_are_kept_on_disk(folder, tmp_path, monkeypatch):
     assert torch.equal(again.tokens, found.tokens)
     assert torch.equal(some.tokens[0], found.tokens[2, : some.mask.shape[1]])
     assert len(list(collection.path.glob("features-text-*.lance"))) == 1
+
+
+def test_what_is_kept_does_not_depend_on_its_company(folder, tmp_path):
+    texts = [f"{text} {text}"[: 5 + n] for n in range(30) for text in TEXTS]
+    kept = []
+    for name, orders in (("a", [texts]), ("b", [texts[7:8], texts[::3], texts[::-1], texts])):
+        collection = shapes_collection(tmp_path / name, n=2)
+        for order in orders:
+            found = text_features(collection, TransformersText(model_of(folder)), order)
+        kept.append(found.tokens)
+    assert torch.equal(*kept)
 
 
 def test_numbers_are_not_kept_on_disk(folders, tmp_path):
@@ -454,6 +480,19 @@ def test_an_encoder_with_a_decoder_is_refused(tmp_path):
     refused(tmp_path, "is a t5 model, an encoder with a decoder")
 
 
+def test_a_slow_tokenizer_gives_way_to_the_fast_one_beside_it(folders, tmp_path, monkeypatch):
+    from transformers import AutoTokenizer
+
+    copy = shutil.copytree(folders / "siglip", tmp_path / "siglip")
+    expected = model_of(folders / "siglip").cut(TEXTS)
+    slow = SimpleNamespace(is_fast=False)
+    monkeypatch.setattr(AutoTokenizer, "from_pretrained", lambda *_, **__: slow)
+    assert model_of(copy).cut(TEXTS) == expected
+    other = shutil.copytree(folders / "siglip", tmp_path / "other")
+    (other / "tokenizer.json").unlink()
+    refused(other, "no fast tokenizer; save one beside it")
+
+
 def test_a_missing_tokenizer_is_named(folders, tmp_path):
     copy = shutil.copytree(folders / "bert", tmp_path / "bert")
     for file in [*copy.glob("tokenizer*"), *copy.glob("special*"), *copy.glob("vocab*")]:
@@ -492,6 +531,20 @@ def test_a_pooler_that_was_never_trained_is_not_used(folders, tmp_path):
         TransformersWords(model, pool="model")
     with pytest.raises(InputError, match="none that was trained"):
         _ = TransformersText(model, pooled=True).width
+
+
+def test_a_model_without_a_pooled_output_has_none(folders, tmp_path):
+    from transformers import AutoModel, AutoTokenizer, DistilBertConfig
+
+    tokenizer = AutoTokenizer.from_pretrained(folders / "bert")
+    sides = {"dim": 16, "hidden_dim": 32, "n_heads": 2, "n_layers": 1}
+    AutoModel.from_config(DistilBertConfig(vocab_size=len(tokenizer), **sides)).save_pretrained(
+        tmp_path
+    )
+    tokenizer.save_pretrained(tmp_path)
+    model = model_of(tmp_path)
+    assert (model.width, model.pooled_width) == (16, 0)
+    assert TransformersText(model).encode(TEXTS).tokens.shape[2] == 16
 
 
 def test_a_pooled_output_of_another_width_is_for_trained_towers_alone(folders, monkeypatch):

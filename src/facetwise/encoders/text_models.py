@@ -12,10 +12,18 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from facetwise.encoders.augment_words import Marks
-from facetwise.encoders.hub import brief, model_config, pretrained, short_name, weights_hash
+from facetwise.encoders.hub import (
+    brief,
+    json_file,
+    model_config,
+    pretrained,
+    short_name,
+    weights_hash,
+)
 from facetwise.encoders.minilm import package_folder
 from facetwise.errors import InputError
 
@@ -36,6 +44,8 @@ class Reading(NamedTuple):
     """Number of the padding token."""
     full: int
     """Length that each text is padded to, without a mask; 0: as long as it is."""
+    left: bool
+    """Whether that padding comes before the text."""
 
 
 @dataclass(frozen=True)
@@ -82,14 +92,17 @@ class LanguageModel:
         """How it wants to be given texts."""
         config: Any = self.network.config
         full = config.max_position_embeddings if _kind(self.network) in _FULL_LENGTH else 0
-        return Reading(self._pad, full)
+        return Reading(self._pad, full, bool(full) and self._tokenizer.padding_side == "left")
 
     @cached_property
     def marks(self) -> Marks:
         """For `augment_texts`."""
         tokenizer = self._tokenizer
         special = tuple(sorted({*map(int, tokenizer.all_special_ids), self._pad}))
-        return Marks(len(tokenizer), special, tokenizer.unk_token_id, tokenizer.mask_token_id)
+        unknown = tokenizer.unk_token_id
+        if unknown in (tokenizer.eos_token_id, self._pad):
+            unknown = None  # CLIP's is the end of the text, which must stay the only one
+        return Marks(len(tokenizer), special, unknown, tokenizer.mask_token_id)
 
     @property
     def weights_hash(self) -> str:
@@ -159,16 +172,19 @@ def read_states(
     short, there = ids[:, :used], mask[:, :used]
     short = short.masked_fill(~there, reading.pad)
     if reading.full:
-        missing = max(0, reading.full - used)
-        out: Any = network(
-            input_ids=nn.functional.pad(short, (0, missing), value=reading.pad),
-            attention_mask=None,
-        )
+        short = nn.functional.pad(short, (0, max(0, reading.full - used)), value=reading.pad)
+        place = torch.arange(short.shape[1], device=ids.device).expand_as(short)
+        if reading.left:
+            place = (place + there.sum(1, keepdim=True)) % short.shape[1]
+        out: Any = network(input_ids=short.gather(1, place), attention_mask=None)
+        order = place.argsort(1)[..., None].expand_as(out.last_hidden_state)
+        states = out.last_hidden_state.gather(1, order)
     else:
         seen = there.clone()
         seen[:, 0] = True  # a row of padding alone must not divide by zero
         out = network(input_ids=short, attention_mask=seen.long())
-    states = out.last_hidden_state[:, :used].masked_fill(~there[..., None], 0)
+        states = out.last_hidden_state
+    states = states[:, :used].masked_fill(~there[..., None], 0)
     pooled: Tensor | None = getattr(out, "pooler_output", None)
     return nn.functional.pad(states, (0, 0, 0, whole - used)), pooled
 
@@ -226,19 +242,22 @@ def _read_network(source: str, config: Any, text: Any) -> tuple[Any, set[str]]:
 
 
 def _read_tokenizer(source: str) -> Any:
-    from transformers import AutoTokenizer
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
     folder = Path(source).expanduser()
     place = str(folder) if folder.is_dir() else source
     try:
         tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False)
+        if not tokenizer.is_fast and json_file(source, "tokenizer.json"):
+            # SigLIP's own class is a slow one, whatever lies beside the model.
+            tokenizer = PreTrainedTokenizerFast.from_pretrained(place)
     except Exception as error:  # each kind of tokenizer fails in its own way
         raise InputError(
             f"{source} holds no tokenizer that can be read ({brief(error)}); save one beside the "
             "model, tokenizer.json"
         ) from error
     # Where its files are missing, transformers may make one that knows special tokens alone.
-    if not getattr(tokenizer, "is_fast", False) or len(tokenizer) <= len(tokenizer.all_special_ids):
+    if not tokenizer.is_fast or len(tokenizer) <= len(tokenizer.all_special_ids):
         raise InputError(f"{source} holds no fast tokenizer; save one beside it, tokenizer.json")
     return tokenizer
 
@@ -273,6 +292,9 @@ def _readable(entry: Any, text: str) -> list[str]:
             before = None
         elif special or not piece:
             tokens.append(token if special and token[:1] in "[<" else f"[{token}]")
+            before = None
+        elif not any(map(str.isalnum, piece)):
+            tokens.append(piece)  # signs are no part of the word that they follow
             before = None
         else:
             tokens.append(f"##{piece}" if word is not None and word == before else piece)

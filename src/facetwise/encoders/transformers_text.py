@@ -80,7 +80,8 @@ class TransformersText:
             nothing = torch.empty(0, 0, self.width, dtype=torch.float16)
             return TextFeatures(nothing, mask, words)
         states, pooled = read_states(self.model.network, ids, mask, self.model.reading)
-        if self.pooled and self.width and pooled is not None:
+        if self.pooled:
+            assert self.width and pooled is not None
             at = mask.sum(1)
             mask = torch.arange(mask.shape[1] + 1) <= at[:, None]
             states = nn.functional.pad(states, (0, 0, 0, 1))
