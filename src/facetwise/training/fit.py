@@ -154,6 +154,7 @@ def train_sets(
         material.clusters,
         weights=material.cluster_weights(material.clusters),
         item_weights=material.cluster_weights([[row] for row in range(len(texts))]),
+        marks=encoders.marks,
         seed=seed,
     )
     train(task, folder, "sets", seed=seed, watch=watch)

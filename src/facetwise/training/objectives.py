@@ -56,14 +56,24 @@ def _triplet(model: SetModel, batch: SetBatch, how: SetTraining) -> Tensor:
     """Hardest negatives, after a warm-up with the sum of all (METHODS 2.6, 3.1).
 
     The sum is divided by the number of negatives that a caption has on the two sides together: as
-    large as the loss that follows it, whatever the batch.
+    large as the loss that follows it, whatever the batch. After it VSE-infinity lets the loss with
+    the hardest negatives grow in from nothing.
     """
     scores = model.scores(batch.x, batch.y)
-    if batch.progress >= how.sum_share:
-        return triplet(scores, batch.owner, margin=how.margin)
-    every = triplet(scores, batch.owner, margin=how.margin, negatives="sum")
-    negatives = max(1, scores.shape[0] - 1)
-    return every * float(negatives**-how.sum_power)
+    summed = batch.progress < how.sum_share
+    loss = triplet(
+        scores,
+        batch.owner,
+        margin=how.margin,
+        negatives="sum" if summed else "hardest",
+        same_image=how.same_image,
+        reduction=how.reduction,
+    )
+    if summed:
+        negatives = max(1, scores.shape[0] - 1)
+        return loss * float(negatives**-how.sum_power)
+    since = batch.progress - how.sum_share
+    return loss if since >= how.ramp else loss * (since / how.ramp)
 
 
 def _rank(model: SetModel, batch: SetBatch, how: SetTraining) -> Tensor:

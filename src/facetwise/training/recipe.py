@@ -53,13 +53,23 @@ class SetTraining:
     start: Literal["ridge", "random"] = "ridge"
     """Of the global projections: in closed form (`heads.ridge`), or at random as in the paper."""
     lr: Positive = 3e-4
-    """Peak of a one-cycle schedule: linear warm-up, cosine to zero."""
+    """Peak of the learning rate."""
     module_lr: Share = 0.3
     """Factor of the set prediction modules' rate: 1e-4 in all, as in METHODS 2.7."""
     tower_lr: Weight = 0.1
     """Factor of the trained towers' rate (`encoders.tune`)."""
+    image_tower_lr: Weight = 1.0
+    """Further factor of a trained image tower's, where it must learn slower than the text's."""
+    image_freeze: Share = 0.0
+    """Share of the steps before a trained image tower begins to learn (METHODS 3.2, 3.6)."""
     warmup: Share = 0.1
-    """Share of the steps until the peak."""
+    """Share of the steps of the linear warm-up to the peak."""
+    schedule: Literal["cosine", "step"] = "cosine"
+    """From the peak: a cosine to zero, or steps down in regular intervals."""
+    decay: Share = 0.1
+    """Factor of each step down."""
+    decay_every: Annotated[float, Within(0, 1, above=True)] = 0.6
+    """Share of the steps from one to the next (METHODS 3.2: 15 epochs of 25)."""
     weight_decay: Weight = 0.01
     """AdamW's."""
     temperature: Positive = 0.07
@@ -70,16 +80,29 @@ class SetTraining:
     """Share of the steps with the sum of all negatives before the hardest alone (FIELDNOTES)."""
     sum_power: Share = 1.0
     """The sum is divided by the number of negatives to this power; 0 in the papers."""
+    ramp: Share = 0.0
+    """Share of the steps after those in which the triplet loss grows from zero (METHODS 3.2)."""
+    same_image: Literal["left_out", "negative"] = "left_out"
+    """Whether texts of one image in a batch are each other's negatives in triplets (T-25)."""
+    reduction: Literal["mean", "sum"] = "mean"
+    """Of triplets, over the texts (T-25)."""
     cell_drop: Share = 0.0
     """Of the image's local features, in training (METHODS 3.2: .2)."""
+    cell_rule: Literal["region", "grid"] = "region"
+    """Each goes with this probability; or the rule for grids, which goes easier on most (3.2)."""
     word_drop: Share = 0.0
-    """Of the tokens, in training (METHODS 2.7: .2)."""
+    """Of the words, in training (METHODS 2.7: .2)."""
+    word_rule: Literal["words", "caption"] = "words"
+    """Hit words are masked, replaced or deleted (2.7); or made unknown and deleted, as in PCME
+    (3.5). Frozen features of words can only be deleted."""
     mmd: Weight = 0.01
     """Weight of the MMD term (METHODS 2.6)."""
     diversity: Weight = 0.01
     """Weight of the diversity term (METHODS 2.6)."""
     vib: Weight = 0.0
     """Weight of the information bottleneck of Gaussians (METHODS 3.5: 1e-5, 3.6: 1e-4)."""
+    uniformity: Weight = 0.0
+    """Weight of the uniformity of PCME's samples (METHODS 3.5: 0 on COCO, 10 on CUB)."""
     clip: Positive = 1.0
     """Bound on the gradient's norm."""
 

@@ -11,9 +11,14 @@ from torch import Tensor, nn
 
 from facetwise.data.sampling import TextBatches, generator_of
 from facetwise.data.shared_texts import SharedTextBatches
-from facetwise.encoders import ImageFeatures, TextFeatures
-from facetwise.encoders.masks import thinned
-from facetwise.heads import start_as_ridge
+from facetwise.encoders import (
+    ImageFeatures,
+    Marks,
+    TextFeatures,
+    augment_texts,
+    drop_cells,
+    word_parts,
+)
 from facetwise.models import SetModel
 from facetwise.training.objectives import SetBatch, objective
 from facetwise.training.recipe import SetTraining
@@ -38,6 +43,7 @@ class SetTask(nn.Module):
         weights: (clusters,) how often each is drawn.
         item_weights: (N,) how often each picture is drawn, where pictures of a batch may share
             texts (loss ``many``).
+        marks: of an encoder that gives numbers of tokens: which of them are no words.
         seed: of the batches and of what augmentation drops.
     """
 
@@ -52,6 +58,7 @@ class SetTask(nn.Module):
         *,
         weights: Tensor | None = None,
         item_weights: Tensor | None = None,
+        marks: Marks | None = None,
         seed: int,
     ) -> None:
         super().__init__()
@@ -63,10 +70,13 @@ class SetTask(nn.Module):
         self._minimised = objective(model, how.loss)
         model.fit_statistics(images)
         self._a, self._b = model.prepare(images)
-        if how.start == "ridge" and model.starts is not None:
-            pooled, vectors = self._globals(texts)
-            start_as_ridge(*model.starts, pooled, vectors, texts_of)
-        self._texts = texts
+        if how.start == "ridge":
+            phi, vectors = self._globals(texts)
+            model.start_as_ridge(phi, vectors, texts_of)
+        self._image_tower = [p for p in model.image.parameters() if p.requires_grad]
+        self._texts, self._marks = texts, marks
+        in_parts = how.word_drop > 0 and not texts.tokens.is_floating_point()
+        self._continues = word_parts(texts.words) if in_parts else None
         self._lengths = texts.mask.sum(1)
         self._batches: TextBatches | SharedTextBatches
         self.rarity = torch.ones(len(texts.mask))
@@ -100,12 +110,17 @@ class SetTask(nn.Module):
             owner, matches = which.int().argmax(0), which
         length = int(self._lengths[texts].max())
         tokens, mask = self._texts.tokens[texts, :length], self._texts.mask[texts, :length]
-        cells = None
-        if self.how.cell_drop or self.how.word_drop:
-            g = generator_of(-1 - self.seed, -8 - step)
-            mask = thinned(mask, self.how.word_drop, g)
-            cells = torch.ones(len(rows), self._cells, dtype=torch.bool)
-            cells = thinned(cells, self.how.cell_drop, g)
+        g = generator_of(-1 - self.seed, -8 - step)
+        if self.how.word_drop:
+            parts = None if self._continues is None else self._continues[texts, :length]
+            tokens, mask = self._augmented(tokens, mask, parts, g)
+        how, cells = self.how, None
+        if how.cell_drop:
+            shape = (len(rows), self._cells)
+            cells = drop_cells(shape, g, share=how.cell_drop, rule=how.cell_rule)
+        if how.image_freeze:
+            for parameter in self._image_tower:
+                parameter.requires_grad_(step >= how.image_freeze * self.steps)
         x = self.model.images(self._a[rows], self._b[rows], cells)
         y = self.model.texts(tokens, mask)
         temperature = self.log_temperature.exp().clamp(0.01, 1)
@@ -113,8 +128,8 @@ class SetTask(nn.Module):
         batch = SetBatch(x, y, owner, temperature, done, matches, rarity)
         loss = self._minimised(self.model, batch, self.how)
         figures = {"objective": loss.item(), "temperature": temperature.item()}
-        for name in ("mmd", "diversity", "vib"):
-            weight = getattr(self.how, name)
+        for name in ("mmd", "diversity", "vib", "uniformity"):
+            weight = getattr(how, name)
             penalty = self.model.penalty(name, x, y) if weight else None
             if penalty is not None:
                 loss = loss + weight * penalty
@@ -123,15 +138,25 @@ class SetTask(nn.Module):
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Set heads and trained towers at rates of their own; no decay of the temperature."""
-        how = self.how
-        towers = {*self.model.image.parameters(), *self.model.text.parameters()}
-        module = {*self.model.module_parameters()} - towers
-        rates = {"heads": how.lr, "module": how.lr * how.module_lr, "towers": how.lr * how.tower_lr}
+        how, tower_lr = self.how, self.how.lr * self.how.tower_lr
+        image, text = {*self.model.image.parameters()}, {*self.model.text.parameters()}
+        module = {*self.model.module_parameters()} - image - text
+        rates = {
+            "heads": how.lr,
+            "module": how.lr * how.module_lr,
+            "image tower": tower_lr * how.image_tower_lr,
+            "text tower": tower_lr,
+        }
         of: dict[str, list[nn.Parameter]] = {name: [] for name in rates}
         for parameter in self.model.parameters():
+            if parameter in image:
+                name = "image tower"
+            elif parameter in text:
+                name = "text tower"
+            else:
+                name = "module" if parameter in module else "heads"
             if parameter.requires_grad:
-                rest = "module" if parameter in module else "heads"
-                of["towers" if parameter in towers else rest].append(parameter)
+                of[name].append(parameter)
         groups: list[dict[str, Any]] = [
             {"params": of[name], "lr": lr, "weight_decay": how.weight_decay}
             for name, lr in rates.items()
@@ -140,10 +165,13 @@ class SetTask(nn.Module):
         return [*groups, {"params": [self.log_temperature], "lr": how.lr, "weight_decay": 0.0}]
 
     def schedule(self, step: int) -> float:
-        """Linear warm-up, then cosine to zero."""
+        """Linear warm-up, then a cosine to zero, or steps down."""
         warm = max(1, round(self.how.warmup * self.steps))
         if step < warm:
             return (step + 1) / warm
+        if self.how.schedule == "step":
+            downs = int(step / self.steps / self.how.decay_every + 1e-9)
+            return float(self.how.decay**downs)
         return cosine((step - warm) / max(1, self.steps - warm))
 
     @cached_property
@@ -160,6 +188,20 @@ class SetTask(nn.Module):
         pictures = zip(self._a.split(_ROWS), self._b.split(_ROWS), strict=True)
         phi = torch.cat([self.model.image(*part)[1] for part in pictures])
         captions = zip(texts.tokens.split(_ROWS), texts.mask.split(_ROWS), strict=True)
-        vectors = torch.cat([self.model.text(*part)[1] for part in captions])
+        vectors = torch.cat([self.model.text_globals(*part) for part in captions])
         self.model.train(before)
         return phi, vectors
+
+    def _augmented(
+        self, tokens: Tensor, mask: Tensor, continues: Tensor | None, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Tokens and mask with some words hidden, replaced or left out."""
+        return augment_texts(
+            tokens,
+            mask,
+            how=self.how.word_rule,
+            share=self.how.word_drop,
+            marks=self._marks,
+            generator=generator,
+            continues=continues,
+        )
