@@ -7,13 +7,15 @@ once; which it is shows from the counts, and is checked on the rows themselves.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from facetwise.data.benchmarks.checks import check_count, need_file
 from facetwise.data.benchmarks.source import files_fingerprint
-from facetwise.data.item import Problem
+from facetwise.data.item import Item, Problem
+from facetwise.data.regions import card, open_regions, region_extras
 from facetwise.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ PER_IMAGE: Final = 5
 DEV_CAPTIONS: Final = 5_000
 """Validation is cut to these, as in DivE and VSE-infinity."""
 
+_SPLITS: Final = {"train": "train", "dev": "val", "test": "test", "testall": "test"}
+
 COUNTS: Final = {
     "coco": {"train": 113_287, "dev": 1_000, "test": 1_000, "testall": 5_000},
     "f30k": {"train": 29_000, "dev": 1_000, "test": 1_000},
@@ -34,7 +38,7 @@ COUNTS: Final = {
 
 @dataclass(frozen=True)
 class CaptionedRegions:
-    """N images as sets of regions, and their 5 N captions.
+    """N images as sets of regions, and their 5 N captions; a `Source`.
 
     Attributes:
         name: ``coco_precomp-testall``: folder and split.
@@ -68,10 +72,23 @@ class CaptionedRegions:
         """(N, R, D) the regions of each image, still on the disk."""
         return self.array[:: self.step][: len(self)]
 
+    def items(self) -> Iterator[Item]:
+        """An item an image: a card for a picture, and where its regions are."""
+        file = self.folder / f"{self.split}_ims.npy"
+        for number, (image, regions) in enumerate(zip(self.images, self.regions, strict=True)):
+            yield Item(
+                image,
+                card(image, regions),
+                self.captions[PER_IMAGE * number : PER_IMAGE * (number + 1)],
+                split=_SPLITS[self.split],
+                extras=region_extras(file, number * self.step),
+                file=str(file),
+            )
+
     def fingerprint(self) -> str:
-        """Another one when a file has changed."""
+        """Another one when a file has changed, or lies elsewhere: items say where it is."""
         files = [self.folder / f"{self.split}_{end}" for end in ("ims.npy", "caps.txt", "ids.txt")]
-        return files_fingerprint(files, self.name)
+        return files_fingerprint(files, self.name, str(self.folder.resolve()))
 
 
 def read(folder: Path, split: str = "test", *, allow_partial: bool = False) -> CaptionedRegions:
@@ -95,7 +112,7 @@ def read(folder: Path, split: str = "test", *, allow_partial: bool = False) -> C
         raise InputError(f"precomp has no split {split!r}; there are: {', '.join(COUNTS['coco'])}")
     captions = _lines(need_file(folder, f"{split}_caps.txt", what="five captions an image"))
     file = need_file(folder, f"{split}_ims.npy", what="regions of the images")
-    array = _array(file)
+    array = open_regions(file)
     step = _step(file, array, len(captions))
     ids = _image_ids(folder / f"{split}_ids.txt", len(array), step)
     if split == "dev":
@@ -131,20 +148,6 @@ def _lines(file: Path) -> tuple[str, ...]:
     except UnicodeDecodeError as error:
         raise InputError(f"{file} is no UTF-8 text ({error}); get it again") from None
     return tuple(line.strip() for line in text.removesuffix("\n").split("\n")) if text else ()
-
-
-def _array(file: Path) -> Any:
-    import numpy as np
-
-    try:
-        array = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise InputError(f"{file} is no whole array ({error}); get it again") from None
-    if array.ndim != 3 or array.dtype.kind != "f" or not len(array):
-        raise InputError(
-            f"{file} holds {array.dtype} {array.shape}, expected floats (images, regions, width)"
-        )
-    return array
 
 
 def _step(file: Path, array: Any, captions: int) -> int:
