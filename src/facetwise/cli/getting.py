@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Get", "ReadBenchmark", "collection_of_benchmark"]
 
-ReadBenchmark = Literal["ccp", "coco", "cub", "flickr30k", "flickr8k", "inshop", "polyvore"]
-"""Benchmarks with pictures whose reader is `facetwise.data.benchmarks.NAME.read`."""
+ReadBenchmark = Literal[
+    "ccp", "coco", "cub", "flickr30k", "flickr8k", "inshop", "polyvore", "precomp"
+]
+"""Benchmarks with pictures, or with regions of them, whose reader is
+`facetwise.data.benchmarks.NAME.read`."""
 
 _OPENMOJI: Final = "OpenMoji by the OpenMoji project, CC BY-SA 4.0"
 

@@ -43,6 +43,14 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = MappingProxyType(
         "flickr30k": Benchmark("captioned.flickr30k_1k", ("test", "val", "train"), "1,000 photos"),
         "coco-1k": Benchmark("captioned.coco_1k", ("test", "val"), "five folds of 1,000 photos"),
         "coco-5k": Benchmark("captioned.coco_5k", ("test", "val"), "5,000 photos"),
+        "precomp": Benchmark(
+            "captioned.precomputed",
+            ("test", "dev", "testall", "train"),
+            "pre-computed regions of Flickr30K or COCO",
+        ),
+        "precomp-1k": Benchmark(
+            "captioned.precomputed_1k", ("testall",), "COCO's regions, five folds of 1,000 images"
+        ),
         "eccv": Benchmark(
             "captioned.eccv_captions", ("test",), "ECCV Caption: many positives, COCO photos"
         ),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import torch
 from torch import Tensor
 
 from facetwise.data import Problem
-from facetwise.data.benchmarks import coco, cxc, eccv, flickr8k, flickr30k
+from facetwise.data.benchmarks import coco, cxc, eccv, flickr8k, flickr30k, precomp
 from facetwise.data.benchmarks.captions import CaptionedImages
 from facetwise.data.benchmarks.flickr8k_judgements import (
     Judgements,
@@ -40,9 +40,12 @@ __all__ = [
     "flickr8k_1k",
     "flickr8k_judgements",
     "flickr30k_1k",
+    "precomputed",
+    "precomputed_1k",
 ]
 
 _Protocol = Callable[..., ImageText]
+_Data: TypeAlias = CaptionedImages | precomp.CaptionedRegions
 
 _NOTES: Final = 20
 """Remarks that are printed."""
@@ -61,7 +64,7 @@ class _Asked:
         means: compare captions, and images, by their mean vectors.
     """
 
-    data: CaptionedImages
+    data: _Data
     scores: Tensor
     control: Tensor
     what: Scored
@@ -109,6 +112,17 @@ def coco_1k(request: Request) -> Mapping[str, Any]:
 def coco_5k(request: Request) -> Mapping[str, Any]:
     """COCO: all 5,000 photos against all 25,000 captions."""
     return _retrieval(request, _read(request, "coco-5k", coco.read), all_together)
+
+
+def precomputed(request: Request) -> Mapping[str, Any]:
+    """Pre-computed regions: all images of the split against all their captions."""
+    return _retrieval(request, _read(request, "precomp", precomp.read), all_together)
+
+
+def precomputed_1k(request: Request) -> Mapping[str, Any]:
+    """Pre-computed regions of COCO's 5,000 test images: means over five folds of 1,000."""
+    request = replace(request, split="testall")
+    return _retrieval(request, _read(request, "precomp-1k", precomp.read), five_folds)
 
 
 def flickr8k_judgements(request: Request) -> Mapping[str, Any]:
@@ -189,7 +203,7 @@ def crisscrossed_captions(request: Request) -> Mapping[str, Any]:
     return _with_problems(data, {**found, "problems": notes})
 
 
-def _retrieval(request: Request, data: CaptionedImages, protocol: _Protocol) -> dict[str, Any]:
+def _retrieval(request: Request, data: _Data, protocol: _Protocol) -> dict[str, Any]:
     return _ranked(request, _ask(request, data), protocol)
 
 
@@ -240,7 +254,7 @@ def _no_second_stage(request: Request, name: str) -> None:
         raise InputError(f"--rerank: {name} correlates all scores; there is nothing to choose from")
 
 
-def _read(request: Request, name: str, reader: Callable[..., CaptionedImages]) -> CaptionedImages:
+def _read(request: Request, name: str, reader: Callable[..., _Data]) -> _Data:
     if request.save_scores is not None:
         if request.rerank is not None:
             raise InputError("--save-scores keeps one matrix, and --rerank makes two rankings")
@@ -258,7 +272,7 @@ def _read(request: Request, name: str, reader: Callable[..., CaptionedImages]) -
     return replace(data, problems=(*data.problems, *seen))
 
 
-def _ask(request: Request, data: CaptionedImages) -> _Asked:
+def _ask(request: Request, data: _Data) -> _Asked:
     runs = [_encoded(request, model, data) for model in request.models]
     what = scored(runs)
     assert isinstance(what.answers, Matrix) and isinstance(what.control, Matrix)
@@ -291,7 +305,7 @@ def _ask(request: Request, data: CaptionedImages) -> _Asked:
     )
 
 
-def _encoded(request: Request, model: Model, data: CaptionedImages) -> Encoded:
+def _encoded(request: Request, model: Model, data: _Data) -> Encoded:
     if model.sets is None:
         raise InputError(f"{model.name or 'the run'} has no set model: it knows nothing of texts")
     collection = request.collection(data)
@@ -315,7 +329,7 @@ def _has_csv(folder: Path, split: str) -> bool:
     return any((folder / place / f"sits_{split}.csv").exists() for place in (".", "data"))
 
 
-def _with_problems(data: CaptionedImages, figures: Mapping[str, Any]) -> dict[str, Any]:
+def _with_problems(data: _Data, figures: Mapping[str, Any]) -> dict[str, Any]:
     notes = [*(str(problem) for problem in data.problems), *figures.get("problems", ())]
     kept = {key: value for key, value in figures.items() if key != "problems"}
     return {**kept, "problems": _first(notes)} if notes else kept
