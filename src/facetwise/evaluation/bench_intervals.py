@@ -63,7 +63,7 @@ def differences(
         single = [name for name in names if rows[name].single]
         best = max(single, key=level.__getitem__, default=None)
         for name in names:
-            if rows[name].single:
+            if rows[name].single or "." in name:  # one vector, or a swap of the ablation
                 continue
             terms = _terms(own, name, out, part)
             rivals = {} if best is None else {best: _terms(own, best, out, part)}

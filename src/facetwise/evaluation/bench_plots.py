@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean, mean, stdev
 from typing import TYPE_CHECKING, Any, Final
 
-from facetwise.evaluation.bench_tables import swaps
+from facetwise.evaluation.bench_tables import label_in, swaps
 from facetwise.files import write_bytes
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _ablations(results: Mapping[str, Any]) -> Figure:
     )[:, 0]
     text = results["texts"][0]
     for panel, (group, names) in zip(panels, groups.items(), strict=True):
-        _dots(panel, results, text, names, baseline=group)
+        _dots(panel, results, text, names, group=group)
         panel.set_title(group, fontsize=10, loc="left")
         if panel is not panels[-1]:
             panel.set_xlabel("")
@@ -78,14 +78,13 @@ def _dots(
     results: Mapping[str, Any],
     text: str,
     names: Sequence[str],
-    baseline: str | None = None,
+    group: str | None = None,
 ) -> None:
     """Filled: the system; hollow: its mean vectors; whiskers: the seeds' standard deviation."""
     labels = []
     for place, name in enumerate(names):
         runs = [run for run in results["runs"] if (run["text"], run["system"]) == (text, name)]
-        label = results["systems"][name]["label"]
-        labels.append(_value_of(runs, baseline) if baseline and name == "dive" else label)
+        labels.append(label_in(results, name, group))
         for values, shift, colour, fill in (
             (_controls(results, runs), 0.17, _MEANS, "white"),
             (_figures(results, runs), -0.17, _OWN, _OWN),
@@ -141,16 +140,6 @@ def _controls(results: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> 
         fmean(control[f"mean_vector_{way}_map_at_r"] for way in ("i2t", "t2i"))
         for control in controls
     ]
-
-
-def _value_of(runs: Sequence[Mapping[str, Any]], group: str) -> str:
-    """What DivE itself has of what a group changes."""
-    value = runs[0]["options"].get(group) if runs else None
-    words = {"smooth_chamfer": "smooth-Chamfer", "module": "set prediction"}
-    if value is None:
-        return "DivE"
-    named = words.get(str(value))
-    return f"{named} (DivE)" if named else f"{group} = {value:g} (DivE)"
 
 
 def _figure(width: float, height: float) -> Figure:

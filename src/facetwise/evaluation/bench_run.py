@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,9 +25,9 @@ from facetwise.evaluation.bench_exam import Exam, Found, ask
 from facetwise.evaluation.bench_machine import peak_memory, watch_memory
 from facetwise.evaluation.bench_systems import FLOOR, Row, recipe_of
 from facetwise.evaluation.bench_worlds import World
-from facetwise.evaluation.floors import RidgeFloor, sentence_vectors
+from facetwise.evaluation.floors import RidgeFloor
 from facetwise.files import write_bytes, write_text
-from facetwise.models import Model, SetModel, build_sets
+from facetwise.models import DeViSEConfig, Model, SetModel, build_sets
 from facetwise.similarity import NamedSimilarity
 from facetwise.training import Recipe
 from facetwise.training.loop import train
@@ -39,6 +40,7 @@ FIGURES: Final = "figures.json"
 _TERMS: Final = "terms.safetensors"
 _LOOKS: Final = 12
 """How often a training is watched."""
+_ROWS: Final = 1024
 
 
 @dataclass(frozen=True)
@@ -190,13 +192,14 @@ def _trained(
         material.clusters,
         weights=material.cluster_weights(material.clusters),
         item_weights=material.cluster_weights([[row] for row in range(len(material.rows))]),
+        marks=prepared.encoders.marks,
         seed=task.seed,
     )
     work.what = shown
     clock = _Clock(folder / "spent.json")
 
     def look() -> float:
-        with clock.looking():
+        with clock.paused():
             return prepared.watched.score(model, world.figure)
 
     every = max(1, -(-work.steps // _LOOKS))
@@ -208,7 +211,8 @@ def _trained(
     figures: dict[str, Any] = {
         "options": settings(recipe.sets),
         "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
-        "training_seconds": round(clock.trained, 1),
+        "training_seconds": round(clock.wall, 1),
+        "training_processor_seconds": round(clock.processors, 1),
         "peak_memory_MiB": None if peak is None else round(peak / 2**20),
         "K": model.K,
         "watched": {"figure": world.figure, "best": round(best[1], 2), "step": best[0]},
@@ -253,9 +257,12 @@ def _floor(task: Task, prepared: Prepared) -> tuple[dict[str, Found], dict[str, 
     }
 
 
+@torch.no_grad()
 def _sentences(prepared: Prepared, features: TextFeatures) -> Tensor:
-    """(M, C) sentence vectors that nobody has trained here."""
-    return sentence_vectors(features)
+    """(M, C) mean word vectors, length 1, that nobody has trained here: DeViSE's text side."""
+    words = build_sets(DeViSEConfig(), prepared.encoders, generator_of(0, -4)).eval()
+    batches = zip(features.tokens.split(_ROWS), features.mask.split(_ROWS), strict=True)
+    return torch.cat([words.texts(*batch).elements[:, 0] for batch in batches])
 
 
 def _keep(model: SetModel, prepared: Prepared, folder: Path) -> None:
@@ -277,7 +284,9 @@ def _watched(folder: Path) -> list[tuple[int, float]]:
 
 
 class _Clock:
-    """Seconds of training without the looks, over interruptions.
+    """Seconds of training without the looks, over interruptions: of the wall, and of processors.
+
+    The latter tell what a training takes on a busy machine, too.
 
     Args:
         file: where they are kept.
@@ -285,27 +294,25 @@ class _Clock:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self.trained = json.loads(file.read_text()) if file.exists() else 0.0
-        self.since = 0.0
+        kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else [0.0, 0.0]
+        self.wall, self.processors = map(float, kept)
 
     def __enter__(self) -> None:
-        self.since = time.monotonic()
+        self._count(-1)
 
     def __exit__(self, *_: object) -> None:
-        self.trained += time.monotonic() - self.since
-        write_text(self.file, json.dumps(self.trained))
+        self._count(1)
+        write_text(self.file, json.dumps([self.wall, self.processors]))
 
-    def looking(self) -> _Pause:
-        """Time in this block is not of the training."""
-        return _Pause(self)
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """What happens in this block is no training."""
+        self._count(1)
+        try:
+            yield
+        finally:
+            self._count(-1)
 
-
-class _Pause:
-    def __init__(self, clock: _Clock) -> None:
-        self.clock = clock
-
-    def __enter__(self) -> None:
-        self.since = time.monotonic()
-
-    def __exit__(self, *_: object) -> None:
-        self.clock.trained -= time.monotonic() - self.since
+    def _count(self, sign: int) -> None:
+        self.wall += sign * time.monotonic()
+        self.processors += sign * time.process_time()

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from facetwise.errors import InputError
+from facetwise.models import SET_SYSTEMS
 from facetwise.training import Recipe
 
 __all__ = ["ABLATIONS", "FLOOR", "SYSTEMS", "TEXTS", "Row", "ablation_rows", "recipe_of", "rows"]
@@ -117,11 +118,11 @@ in its place in the order."""
 TEXTS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
     {
         "minilm": {},
-        "glove": {"sets.training.start": "random", "sets.training.tower_lr": 1.0},
+        "glove": {"encoders.gru_hidden": 256, "sets.training.tower_lr": 1.0},
     }
 )
-"""Text encoders, and what of the recipe they need otherwise: a Bi-GRU starts at random and has to
-learn as fast as the heads. The same for every system."""
+"""Text encoders, and what of the recipe they need otherwise, the same for every system: a Bi-GRU
+starts at random and has to learn as fast as the heads, and is as wide as a laptop allows."""
 
 
 def rows(names: str | None) -> tuple[Row, ...]:
@@ -149,7 +150,8 @@ def ablation_rows() -> tuple[Row, ...]:
 def recipe_of(row: Row, recipe: Recipe) -> Recipe:
     """The bench's recipe with the system of a row in it.
 
-    Options of a system other than the recipe's own are its defaults, but for the widths.
+    Options of a system other than the recipe's own are its defaults, but for the widths; a system
+    that cannot be trained by the recipe's loss has its own.
 
     Raises:
         InputError: the recipe has no [sets], or the system does not know an option.
@@ -161,11 +163,15 @@ def recipe_of(row: Row, recipe: Recipe) -> Recipe:
     common = {key: own[key] for key in ("dim", "hidden", "feature_dropout")}
     if own["model"] == row.model:
         common = {key: value for key, value in own.items() if key not in ("model", "training")}
+    loss = own["training"]["loss"]
+    losses = SET_SYSTEMS[row.model][0].losses
+    if loss not in losses and not (loss == "many" and "info_nce" in losses):
+        loss = "auto"
     tables["sets"] = {
         **common,
         **row.options,
         "model": row.model,
-        "training": {**own["training"], **row.training},
+        "training": {**own["training"], "loss": loss, **row.training},
     }
     tables.pop("pairs", None)
     return Recipe.from_dict(tables, f"{recipe.name}, {row.label}")

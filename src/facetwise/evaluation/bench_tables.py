@@ -15,6 +15,7 @@ __all__ = [
     "cell",
     "cost_table",
     "difference_table",
+    "label_in",
     "swaps",
     "system_table",
 ]
@@ -48,6 +49,7 @@ def system_table(
     names: Sequence[str],
     part: str | None = None,
     *,
+    group: str | None = None,
     brief: bool = False,
 ) -> Table:
     """A line for each system: recalls or mAP@R, the control, collapse.
@@ -57,6 +59,7 @@ def system_table(
         text: the text encoder.
         names: of systems.
         part: what is reported; the main one by default.
+        group: of the ablation, to which DivE itself is one of several values.
         brief: only what fits into a terminal.
     """
     many = results["data"]["figure"] == "map_at_r"
@@ -77,11 +80,12 @@ def system_table(
     for side in ("image", "text"):
         columns[f"log var {side}"] = ("log_variance", side)
     if brief:
+        columns["log var"] = columns.pop("log var image")
         columns.pop("log var text")
     at = ("report", part or results["main"])
     body = [
         [
-            results["systems"][name]["label"],
+            label_in(results, name, group),
             *(
                 cell(runs, *at, *path, digits=2 if "var" in shown else 1)
                 for shown, path in columns.items()
@@ -98,6 +102,7 @@ def cost_table(results: Mapping[str, Any], text: str, names: Sequence[str]) -> T
     columns = {
         "parameters": ("parameters", "{:,.0f}"),
         "seconds": ("training_seconds", "{:.0f}"),
+        "of processors": ("training_processor_seconds", "{:.0f}"),
         "MiB": ("peak_memory_MiB", "{:,.0f}"),
     }
     body = [
@@ -155,17 +160,30 @@ def bench_tables(results: Mapping[str, Any]) -> Group:
             tables.append((f"paired differences, 95% intervals; text: {text}", difference))
         tables.append((f"cost; text: {text}", cost_table(results, text, systems)))
     for group, names in results["ablations"].items():
-        table = system_table(results, results["texts"][0], names, brief=True)
+        table = system_table(results, results["texts"][0], names, group=group, brief=True)
         tables.append((f"ablation: {group}", table))
     out = []
     for title, (head, body) in tables:
         shown = Shown(title=title)
         for name in head:
-            shown.add_column(name, justify="right" if name else "left")
+            shown.add_column(name, justify="right" if name else "left", no_wrap=not name)
         for row in body:
             shown.add_row(*row)
         out.append(shown)
     return Group(*out)
+
+
+def label_in(results: Mapping[str, Any], name: str, group: str | None = None) -> str:
+    """What a system is called; DivE, in a group of the ablation, by its own value there."""
+    label: str = results["systems"][name]["label"]
+    found = [run for run in results["runs"] if run["system"] == name and "options" in run]
+    options: Mapping[str, Any] = found[0]["options"] if found else {}
+    if group is None or "." in name or group not in options:
+        return label
+    words = {"smooth_chamfer": "smooth-Chamfer", "module": "set prediction"}
+    value = options[group]
+    shown = words.get(value, value) if isinstance(value, str) else f"{group} = {value:g}"
+    return f"{shown} ({label})"
 
 
 def _of(results: Mapping[str, Any], text: str, name: str) -> list[Mapping[str, Any]]:
