@@ -346,7 +346,7 @@ def test_evaluate_prints_a_table_or_json(trains, capsys):
     assert json.loads(capsys.readouterr().out) == {"rsum": 250.5}
     assert main([*words, "--split", "test"]) == 0
     assert "rsum 250.5" in capsys.readouterr().out
-    assert trains["evaluated"][1] == {"split": "test"}
+    assert trains["evaluated"][1] == {"split": "test", "rerank": None, "depth": 100}
 
 
 def test_index_is_named_after_the_collection(trains, capsys):

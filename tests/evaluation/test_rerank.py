@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 import torch
+from rich.console import Console
 
 from facetwise.cli.main import main
-from facetwise.evaluation import rerank
+from facetwise.data.synthetic import shapes_collection
+from facetwise.errors import InputError
+from facetwise.evaluation import evaluate, rerank
 from facetwise.evaluation.answers import Matrix
 from facetwise.evaluation.coco import coco_1k, coco_5k
 from facetwise.evaluation.image_text import Scored
 from facetwise.evaluation.rerank import Reranked, pair_scorer
 from facetwise.metrics.positives import Positives
+from facetwise.models import load
 from facetwise.similarity import NamedSimilarity, score_matrix
 
 IMAGES, TEXTS = 12, 60
@@ -113,6 +119,21 @@ def test_a_run_that_ranks_its_own_answers_again_changes_nothing(tiny_run, coco, 
     assert again["control"] == alone["control"]
 
 
+def test_an_own_collection_is_ranked_in_two_stages(tiny_run, untrained, figures, tmp_path):
+    collection = shapes_collection(tmp_path / "shapes.collection", n=30)
+    words = ("--collection", collection.path)
+    alone = figures(tiny_run, *words)["image_text"]
+    again = figures(tiny_run, "--rerank", tiny_run, "--depth", "5", *words)["image_text"]
+    assert again["rsum"] == again["rerank"]["first_stage"]["rsum"] == alone["rsum"]
+    report = evaluate(load(tiny_run), collection, rerank=load(tiny_run), depth=5)
+    printed = Console(width=100, file=io.StringIO())
+    printed.print(report.table())
+    assert "before the best 5 were ranked again" in printed.file.getvalue()
+    seen = untrained(collection, seen=29)  # of what neither has seen one picture is left
+    with pytest.raises(InputError, match="fewer than two"):
+        evaluate(load(tiny_run), collection, rerank=seen)
+
+
 def test_judgements_of_the_first_stage_are_not_passed_off_as_those_of_both(
     tiny_run, flickr8k, figures
 ):
@@ -127,12 +148,11 @@ def test_judgements_of_the_first_stage_are_not_passed_off_as_those_of_both(
         (("--benchmark", "cxc"), "correlates all scores"),
         (("--benchmark", "flickr8k-judgements"), "correlates all scores"),
         (("--benchmark", "retrieval"), "compares pictures alone"),
-        (("--collection", "x.collection"), "photos with captions"),
         (("--benchmark", "coco-5k", "--depth", "0"), "--depth 0: expected 1 or more"),
         (("--benchmark", "coco-5k", "--save-scores", "s.npz"), "makes two rankings"),
     ],
 )
 def test_what_has_no_second_stage_is_refused(tiny_run, coco, capsys, words, message):
-    data = () if "--collection" in words else ("--data", str(coco))
-    assert main(["evaluate", str(tiny_run), "--rerank", str(tiny_run), *words, *data]) == 2
+    words = ("--rerank", str(tiny_run), *words, "--data", str(coco))
+    assert main(["evaluate", str(tiny_run), *words]) == 2
     assert message in capsys.readouterr().err

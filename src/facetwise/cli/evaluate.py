@@ -73,7 +73,7 @@ class Evaluate:
         Path | None,
         arg(
             metavar="RUN",
-            help="A slower run that puts each query's best answers in order, texts and images.",
+            help="A slower run that puts each query's best answers in order; photos with texts.",
             help_behavior_hint="",
         ),
     ] = None
@@ -142,14 +142,16 @@ class Evaluate:
                     allow_partial=self.allow_partial,
                 )
             )
+        least_of = {"way": 0, "shot": 1, "query": 1, "episodes": 2, "context": 0, "depth": 1}
+        for name, least in least_of.items():
+            if getattr(self, name) < least:
+                raise InputError(f"--{name} {getattr(self, name)}: expected {least} or more")
         if not self.models:
             raise InputError("nothing to measure; give a RUN, or --scores FILE")
         if self.benchmark is not None:
             from ..evaluation.benchmarks import run_benchmark
 
             return self._print(run_benchmark(self.benchmark, self._request()))
-        if self.rerank is not None:
-            raise InputError("--rerank is for benchmarks of photos with captions; see --list")
         if self.collection is None:
             raise InputError("nothing to measure on; give --collection, or --benchmark and --data")
         if len(self.models) > 1 or self.against is not None:
@@ -164,7 +166,13 @@ class Evaluate:
         from ..evaluation import evaluate
         from ..models import load
 
-        report = evaluate(load(run), Collection.open(path), split=self.split or "auto")
+        report = evaluate(
+            load(run),
+            Collection.open(path),
+            split=self.split or "auto",
+            rerank=None if self.rerank is None else load(self.rerank),
+            depth=self.depth,
+        )
         if self.json:
             print_json(report.to_dict())
         else:
@@ -178,10 +186,6 @@ class Evaluate:
         from ..evaluation.request import default_cache
         from ..models import load
 
-        least_of = {"way": 0, "shot": 1, "query": 1, "episodes": 2, "context": 0, "depth": 1}
-        for name, least in least_of.items():
-            if getattr(self, name) < least:
-                raise InputError(f"--{name} {getattr(self, name)}: expected {least} or more")
         if self.data is not None and self.collection is not None:
             raise InputError("--data and --collection say the same to a benchmark; give one")
         return Request(

@@ -27,7 +27,7 @@ from facetwise.evaluation.eccv import eccv_caption
 from facetwise.evaluation.flickr8k import judged
 from facetwise.evaluation.image_text import Encoded, ImageText, Scored, difference, scored
 from facetwise.evaluation.request import Request
-from facetwise.evaluation.rerank import Reranked, pair_scorer
+from facetwise.evaluation.rerank import Reranked, pair_scorer, two_stages
 from facetwise.evaluation.score_files import check_savable, save_scores
 from facetwise.evaluation.scorers import Scorer, cosine_scorer, ensemble, set_scorer
 from facetwise.models import Model
@@ -217,23 +217,10 @@ def _ranked(request: Request, asked: _Asked, protocol: _Protocol) -> dict[str, A
     if request.rerank is not None:
         alone = replace(asked.what, answers=Matrix(asked.scores))
         first = protocol(alone, asked.owner, ties=request.ties, seed=request.seed)
-        figures["rerank"] = _two_stages(request, found, first)
+        figures["rerank"] = two_stages(
+            found, first, by=request.rerank.name, depth=request.depth, seed=request.seed
+        )
     return _with_problems(asked.data, figures)
-
-
-def _two_stages(request: Request, found: ImageText, first: ImageText) -> dict[str, Any]:
-    """What the first stage does alone, what it leaves to be found, and what the second adds."""
-    assert request.rerank is not None
-    ways = {"i2t": first.found.images, "t2i": first.found.texts}
-    # Answers that tie with the last of the chosen are chosen, too.
-    chosen = {way: places.hits(request.depth, "optimistic") for way, places in ways.items()}
-    return {
-        "by": request.rerank.name,
-        "depth": request.depth,
-        "first_stage": {"rsum": round(first.rsum, 2)},
-        "within_depth": {way: round(100 * hit.nanmean().item(), 2) for way, hit in chosen.items()},
-        "difference": difference(found, first, seed=request.seed),
-    }
 
 
 def _judged(asked: _Asked, people: Judgements, *, allow_partial: bool) -> dict[str, Any]:

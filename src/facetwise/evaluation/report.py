@@ -78,6 +78,8 @@ class Report:
     sets_images: Retrieval | None
     """Image retrieval by the set model."""
     seconds: float
+    rerank: dict[str, Any] | None = None
+    """`evaluation.rerank.two_stages`, where `image_text` is of two stages."""
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON; percent throughout, entropies in nats."""
@@ -88,6 +90,8 @@ class Report:
         }
         if self.image_text is not None:
             out["image_text"] = self.image_text.to_dict()
+            if self.rerank is not None:
+                out["image_text"]["rerank"] = self.rerank
         images: dict[str, Any] = {}
         if self.pairs is not None:
             images["pairs"] = self.pairs.to_dict()
@@ -116,6 +120,9 @@ class Report:
                 table.add_row(name, *(f"{v:.1f}" for v in (r.r1, r.r5, r.r10, r.medr)))
             parts.append(table)
             control = "" if it.control is None else f"; by the sets' mean vectors {it.control:.1f}"
+            if self.rerank is not None:
+                first, depth = self.rerank["first_stage"]["rsum"], self.rerank["depth"]
+                control = f"; {first:.1f} before the best {depth} were ranked again" + control
             parts.append(Text(f"RSUM {it.rsum:.1f}{control}"))
         rows: list[tuple[str, Retrieval | None]] = []
         if self.pairs is not None:

@@ -14,18 +14,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor
 
 from facetwise.evaluation.answers import Matrix, Way
 from facetwise.evaluation.both_ways import joined_places
+from facetwise.evaluation.image_text import ImageText, difference
 from facetwise.metrics.places import Places, Ties
 from facetwise.metrics.positives import Positives
 from facetwise.similarity import SetSimilarity, score_pairs
 
-__all__ = ["RERANKED", "PairScorer", "Reranked", "pair_scorer"]
+__all__ = ["RERANKED", "PairScorer", "Reranked", "pair_scorer", "two_stages"]
 
 RERANKED: Final = 100
 """How many answers of each query are put in order by default."""
@@ -138,3 +139,30 @@ class Reranked:
         queries, items = (self.images, self.texts) if way == "i2t" else (self.texts, self.images)
         step = max(1, _SCORES // max(items, 1))
         return [range(n, min(n + step, queries)) for n in range(0, max(queries, 1), step)]
+
+
+def two_stages(
+    found: ImageText, first: ImageText, *, by: str, depth: int, seed: int = 0
+) -> dict[str, Any]:
+    """What the first stage does alone, what it leaves to be found, and what the second adds.
+
+    Args:
+        found: the figures of both stages.
+        first: those of the first alone, on the same queries.
+        by: the name of the run that ranks again.
+        depth: as in `Reranked`.
+        seed: of the bootstrap.
+
+    Returns:
+        For JSON: ``within_depth`` is the percent of queries with a right answer among the chosen.
+    """
+    ways = {"i2t": first.found.images, "t2i": first.found.texts}
+    # Answers that tie with the last of the chosen are chosen, too.
+    chosen = {way: places.hits(depth, "optimistic") for way, places in ways.items()}
+    return {
+        "by": by,
+        "depth": depth,
+        "first_stage": {"rsum": round(first.rsum, 2)},
+        "within_depth": {way: round(100 * hit.nanmean().item(), 2) for way, hit in chosen.items()},
+        "difference": difference(found, first, seed=seed),
+    }
