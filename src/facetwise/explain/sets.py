@@ -41,6 +41,13 @@ def _smooth_chamfer(c: Tensor, similarity: NamedSimilarity) -> Tensor:
     return rows * torch.softmax(alpha * c, dim=1) + columns * torch.softmax(alpha * c, dim=0)
 
 
+def _directed(c: Tensor, similarity: NamedSimilarity) -> Tensor:
+    # The query stands in the text's place: each of its slots, a row, looks for the item's.
+    k, alpha = len(c), float(similarity.options["alpha"])
+    rows = torch.logsumexp(alpha * c, dim=1, keepdim=True) / (alpha * k)
+    return rows * torch.softmax(alpha * c, dim=1)
+
+
 def _chamfer(c: Tensor, similarity: NamedSimilarity) -> Tensor:
     k, n = c.shape
     best_in_row, best_in_column = c.amax(1, keepdim=True), c.amax(0, keepdim=True)
@@ -60,6 +67,7 @@ def _mean_of_pairs(c: Tensor, similarity: NamedSimilarity) -> Tensor:
 
 SHARES: Mapping[str, Callable[[Tensor, NamedSimilarity], Tensor]] = {
     "smooth_chamfer": _smooth_chamfer,
+    "directed_smooth_chamfer": _directed,
     "chamfer": _chamfer,
     "max_pair": _max_pair,
     "average": _mean_of_pairs,

@@ -5,6 +5,7 @@ from facetwise.similarity.coarse import CoarseScores, coarse_score_matrix, has_c
 from facetwise.similarity.conditional import ConditionalSimilarity, PairScore, steer
 from facetwise.similarity.context_attention import ContextAttention, ContextSimilarity
 from facetwise.similarity.cross_attention import cross_attention
+from facetwise.similarity.directed import directed_smooth_chamfer
 from facetwise.similarity.gaussians import gaussian_match, sampled_distance
 from facetwise.similarity.named import SIMILARITIES, NamedSimilarity, SetSimilarity, real_slots
 from facetwise.similarity.probability import match_probability
@@ -35,6 +36,7 @@ __all__ = [
     "coarse_score_matrix",
     "combine_attributes",
     "cross_attention",
+    "directed_smooth_chamfer",
     "gaussian_match",
     "has_coarse_scores",
     "match_probability",

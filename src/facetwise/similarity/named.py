@@ -18,6 +18,7 @@ from torch import Tensor
 
 from facetwise.errors import InputError
 from facetwise.similarity.cross_attention import cross_attention
+from facetwise.similarity.directed import directed_smooth_chamfer
 from facetwise.similarity.gaussians import gaussian_match, sampled_distance
 from facetwise.similarity.probability import match_probability
 from facetwise.similarity.sets import (
@@ -51,6 +52,7 @@ class SetSimilarity(Protocol):
 SIMILARITIES: Mapping[str, SetSimilarity] = MappingProxyType(
     {
         "smooth_chamfer": smooth_chamfer,
+        "directed_smooth_chamfer": directed_smooth_chamfer,
         "chamfer": chamfer,
         "max_pair": max_pair,
         "average": average,
@@ -65,7 +67,7 @@ SIMILARITIES: Mapping[str, SetSimilarity] = MappingProxyType(
 _GAUSSIAN: Final = frozenset(["sampled_distance", "gaussian_match"])
 """Those whose sets are the two rows of a Gaussian."""
 
-_DIRECTED: Final = frozenset(["cross_attention"])
+_DIRECTED: Final = frozenset(["cross_attention", "directed_smooth_chamfer"])
 """Those that are not symmetric: x must be the images, y the texts."""
 
 _COMMON: Final = frozenset(["x_mask", "y_mask", "normalized"])
