@@ -24,6 +24,10 @@ def test_matches_say_what_holds_for_whom():
             assert matches[i].tolist() == [text in TEXTS[row] for text in texts.tolist()]
 
 
+def test_with_enough_extra_texts_all_are_there():
+    assert batches(extra=8).batch(0)[1].tolist() == list(range(8))
+
+
 def test_without_extra_texts_each_holds_for_somebody():
     for step in range(20):
         assert batches().batch(step)[2].any(0).all()

@@ -25,7 +25,7 @@ class SharedTextBatches:
         count: T, of all texts.
         items: B, at most.
         texts_per_item: at most so many texts of each item, drawn anew each time.
-        extra: texts of no item of the batch, as further negatives.
+        extra: texts of no item of the batch, as further negatives; from `count` on all there are.
         weights: (N,) how often each item is drawn, relative to the others; evenly by default. Items
             without texts are never drawn.
         seed: of the draws.
@@ -56,12 +56,13 @@ class SharedTextBatches:
         """Rows (B,), texts (C,), each once, and which hold for which: matches (B, C) bool."""
         g = generator_of(self.seed, step)
         rows = torch.multinomial(self.weights, min(self.items, self.has), generator=g)
-        chosen: set[int] = set()
+        everything = self.extra >= self.count
+        chosen: set[int] = set(range(self.count)) if everything else set()
         for row in rows.tolist():
             own = self.texts[row]
             order = torch.randperm(len(own), generator=g)[: self.texts_per_item].tolist()
             chosen.update(own[place] for place in order)
-        if self.extra:
+        if self.extra and not everything:
             chosen.update(torch.randint(self.count, (self.extra,), generator=g).tolist())
         texts = torch.tensor(sorted(chosen))
         asked = rows[:, None] * self.count + texts
