@@ -109,3 +109,24 @@ def test_half_precision_sets_get_float32_scores(module):
 def test_shapes_that_do_not_fit_are_refused(module):
     with pytest.raises(ValueError, match="sets must be"):
         module(torch.ones(1, 2, 6), torch.ones(1, 2, 5))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_autocast_gives_float32_scores_near_the_truth(module, dtype):
+    module = module.float()
+    x, y = sets(3, 4, 0).float(), sets(4, 5, 1).float()
+    x[0, 2:] = 0  # aligned with nothing
+    with torch.autocast("cpu", dtype=dtype):
+        found = module(x, y)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, module(x, y), atol=3e-2, rtol=0)
+
+
+def test_two_are_equal_that_have_the_same_weights(module):
+    other = ContextAttention(6, hidden=4)
+    one = ContextSimilarity(module=module)
+    assert one == ContextSimilarity(module=module)
+    assert hash(one) == hash(ContextSimilarity(module=module))
+    assert one != ContextSimilarity(module=other)
+    assert one.to_dict() == {"name": "context_attention"}

@@ -117,6 +117,15 @@ def test_half_precision_gives_float32_near_the_truth(dtype):
     torch.testing.assert_close(found, cross_attention(x, y), atol=3e-2, rtol=0)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_autocast_gives_float32_near_the_truth(dtype):
+    x, y = sets(3, 6, 0, d=32).float(), sets(4, 5, 1, d=32).float()
+    with torch.autocast("cpu", dtype=dtype):
+        found = cross_attention(x, y)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, cross_attention(x, y), atol=3e-2, rtol=0)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -12,6 +12,7 @@ from facetwise.errors import InputError
 from facetwise.similarity import (
     SIMILARITIES,
     NamedSimilarity,
+    match_probability,
     mean_vectors,
     real_slots,
     score_matrix,
@@ -129,3 +130,30 @@ def test_points_are_not_scaled_and_never_padding():
     torch.testing.assert_close(score_matrix(x, y, points, tile=2), points.function(x, y))
     x[0, 0] = 0
     torch.testing.assert_close(points(x, y), points.function(x, y))
+
+
+@pytest.mark.parametrize(("scale", "shift"), [(1.0, 0.0), (5.0, -2.0)])
+def test_dives_match_probability_has_both_its_readings(scale, shift):
+    """Fixed at 1 and 0, as its code leaves them, or learned, as it means to (METHODS T-26)."""
+    x, y = sets(3, 4), sets(2, 4, 1)
+    options = {"scale": scale, "shift": shift}
+    learned = {key: torch.tensor(value, requires_grad=True) for key, value in options.items()}
+    found = match_probability(x, y, **learned)
+    torch.testing.assert_close(NamedSimilarity("match_probability", options)(x, y), found.detach())
+    found.sum().backward()
+    assert learned["scale"].grad.abs() > 0
+
+
+def test_likelihoods_are_of_cosines_whatever_is_ranked_by():
+    """Texts of one word and of two must compare by what they say, not by how many they are."""
+    one, two = torch.eye(4)[:1], torch.stack([torch.eye(4)[0], torch.eye(4)[0]])
+    x = torch.eye(4)[None, :1]
+    y = torch.stack([torch.cat([one, torch.zeros(1, 4)]), two])
+    for name in ("cross_attention", "smooth_chamfer", "match_probability"):
+        short, long = NamedSimilarity(name).on_cosines(x, y)[0].tolist()
+        assert short == pytest.approx(1)
+        assert long == pytest.approx(1, abs=0.03)
+    assert NamedSimilarity("cross_attention")(x, y)[0].diff() > 0.1
+    gaussian = torch.cat([x, torch.full((1, 1, 4), 3.0)], 1)
+    for name in ("sampled_distance", "gaussian_match"):
+        assert NamedSimilarity(name).on_cosines(gaussian, gaussian).item() == pytest.approx(1)

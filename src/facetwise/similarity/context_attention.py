@@ -142,11 +142,13 @@ class ContextAttention(nn.Module):
 
     def _score(self, x: Tensor, y: Tensor, x_mask: Tensor | None, y_mask: Tensor | None) -> Tensor:
         f, g, cosines = self._weigh(x, y, x_mask, y_mask)
-        return ((f.unsqueeze(-2) @ cosines).squeeze(-2) * g).sum(-1)
+        with torch.autocast(x.device.type, enabled=False):
+            return ((f.unsqueeze(-2) @ cosines).squeeze(-2) * g).sum(-1)
 
     def _weigh(self, x: Tensor, y: Tensor, x_mask: Tensor | None, y_mask: Tensor | None) -> Weighed:
         K, (Q1, Q2, Q3, Q4) = self.K.to(x), self.Q.to(x)
-        aligned = _products(x @ K, y).tanh().relu()  # (N, M, K, L)
+        # In the width of x again, under autocast, too: half precision has no small lengths.
+        aligned = _products(x @ K, y).to(x.dtype).tanh().relu()  # (N, M, K, L)
         H_uv, H_vu = F.normalize(aligned, dim=2), F.normalize(aligned, dim=3)
         H_v, H_u = H_vu @ H_vu.transpose(2, 3), H_uv.transpose(2, 3) @ H_uv
         of_x = H_v @ (x @ Q1)[:, None] + H_uv @ (y @ Q2)[None]  # (N, M, K, hidden)
@@ -157,7 +159,8 @@ class ContextAttention(nn.Module):
             f = f.masked_fill(~x_mask[:, None], float("-inf"))
         if y_mask is not None:
             g = g.masked_fill(~y_mask[None], float("-inf"))
-        return Weighed(f.softmax(-1), g.softmax(-1), _products(x, y))
+        f, g = (logits.to(x.dtype).softmax(-1) for logits in (f, g))
+        return Weighed(f, g, _products(x, y).to(x.dtype))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -181,7 +184,11 @@ class ContextSimilarity(NamedSimilarity):
     def __post_init__(self) -> None:
         """Nothing is to be checked."""
 
-    __hash__ = object.__hash__
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ContextSimilarity) and other.module is self.module
+
+    def __hash__(self) -> int:
+        return hash(self.module)
 
     @property
     def function(self) -> SetSimilarity:

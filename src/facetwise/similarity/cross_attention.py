@@ -115,7 +115,9 @@ def looks(
     w = heard.softmax(0)
     k, n, k_y, m = w.shape
     per_image = w.transpose(0, 1).reshape(n, k, k_y * m)
-    squared = (per_image * torch.bmm(_gram(x, x_mask, normalized, c.dtype), per_image)).sum(1)
+    gram = _gram(x, x_mask, normalized, c.dtype)
+    with torch.autocast(x.device.type, enabled=False):
+        squared = (per_image * torch.bmm(gram, per_image)).sum(1)
     lengths = squared.view(n, k_y, m).clamp_min(_LEAST).sqrt()
     return Looks((w * c).sum(0) / lengths, w)
 
