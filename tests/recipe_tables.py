@@ -10,20 +10,19 @@ import inspect
 import re
 import sys
 import textwrap
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from facetwise.config import Within
-from facetwise.models import DivEConfig, PANConfig, SiameseConfig, VSEConfig
+from facetwise.models import SET_SYSTEMS, PANConfig, SiameseConfig
 from facetwise.training.recipe import DataConfig, EncoderConfig, PairTraining, SetTraining
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "recipes.md"
 TABLES = {
     "[data]": DataConfig,
     "[encoders]": EncoderConfig,
-    '[sets] with model = "dive"': DivEConfig,
-    '[sets] with model = "vse"': VSEConfig,
+    **{f'[sets] with model = "{name}"': config for name, (_, config) in SET_SYSTEMS.items()},
     "[sets.training]": SetTraining,
     '[pairs] with model = "pan"': PANConfig,
     '[pairs] with model = "siamese"': SiameseConfig,
@@ -32,15 +31,16 @@ TABLES = {
 
 
 def meanings(config: type[Any]) -> dict[str, str]:
-    """What is written below each field in the source."""
-    body = ast.parse(textwrap.dedent(inspect.getsource(config))).body[0].body
+    """What is written below each field in the source, of those that are inherited, too."""
     found = {}
-    for line, after in zip(body, [*body[1:], None], strict=True):
-        if isinstance(line, ast.AnnAssign):
-            said = ""
-            if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
-                said = " ".join(str(after.value.value).split())
-            found[line.target.id] = said
+    for part in reversed([part for part in config.__mro__ if is_dataclass(part)]):
+        body = ast.parse(textwrap.dedent(inspect.getsource(part))).body[0].body
+        for line, after in zip(body, [*body[1:], None], strict=True):
+            if isinstance(line, ast.AnnAssign):
+                said = ""
+                if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
+                    said = " ".join(str(after.value.value).split())
+                found[line.target.id] = said
     return found
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
 
-from facetwise.config import Count, Positive, Share, Weight
+from facetwise.config import Count, Positive, Share, Weight, Within
 from facetwise.encoders import Towers
 from facetwise.heads import (
     ElementSet,
@@ -59,6 +59,8 @@ class DivEConfig(SetConfig):
     """Of the attention."""
     head_dim: Count = 32
     """Inner width of a head of the module; 512 in the paper."""
+    block_hidden: Annotated[int, Within(0)] = 0
+    """Inner width of the blocks' MLP, 4 D in the paper; 0: `hidden`."""
     dropout: Share = 0.1
     """In the set prediction module."""
     global_weight: Weight = 1.0
@@ -144,6 +146,7 @@ class DivE(SetModel):
         self, positions: Literal["none", "words", "grid"], generator: torch.Generator | None
     ) -> nn.Module:
         c = self.config
+        hidden = c.block_hidden or c.hidden
         if c.head == "pie_net":
             return PIENet(c.dim, c.dim, K=c.K, dropout=c.dropout, generator=generator)
         if c.head == "transformer":
@@ -156,7 +159,7 @@ class DivE(SetModel):
                 global_weight=c.global_weight,
                 slot_gain=c.slot_gain,
                 heads=c.heads,
-                hidden=c.hidden,
+                hidden=hidden,
                 dropout=c.dropout,
                 generator=generator,
             )
@@ -166,7 +169,7 @@ class DivE(SetModel):
                 c.dim,
                 K=c.K,
                 T=c.T,
-                hidden=c.hidden,
+                hidden=hidden,
                 positions=positions,
                 global_weight=c.global_weight,
                 slot_gain=c.slot_gain,
@@ -182,7 +185,7 @@ class DivE(SetModel):
             slot_gain=c.slot_gain,
             heads=c.heads,
             head_dim=c.head_dim,
-            hidden=c.hidden,
+            hidden=hidden,
             dropout=c.dropout,
             slots=c.slots,
             update=c.update,
