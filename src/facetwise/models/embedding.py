@@ -18,7 +18,7 @@ class ImageEmbedding(NamedTuple):
     sets: Tensor | None
     """(N, K, D), rows of length 1."""
     attention: Tensor | None
-    """(N, K, H, W): where each slot looks; sums to 1 over the cells."""
+    """(N, K, H, W): where each slot looks; sums to 1 over the cells. None of regions, too."""
     pairs: Tensor | None
     """(N, d)."""
 

@@ -18,6 +18,7 @@ from facetwise.encoders import (
     Encoders,
     ImageEncoder,
     ImageFeatures,
+    RegionFile,
     TextEncoder,
     image_features,
     text_features,
@@ -283,7 +284,8 @@ class Model:
         if self.sets is not None:
             out = self.sets.images(*self.sets.prepare(features))
             sets = out.elements
-            attention = out.attention.unflatten(-1, _places(out.attention.shape[-1], features))
+            if not isinstance(self.image_encoder, RegionFile):  # nobody knows where those lie
+                attention = out.attention.unflatten(-1, _places(out.attention.shape[-1], features))
         if self.pairs is not None:
             pairs = self.pairs.embed(features.pooled)
         return ImageEmbedding(sets, attention, pairs)
