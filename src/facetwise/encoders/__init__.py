@@ -1,5 +1,6 @@
 """Pixels and words to features: frozen encoders, the cache of what they gave, and towers."""
 
+from facetwise.encoders.adapter import AdaptedGrid
 from facetwise.encoders.augment import crop_and_flip, drop_cells
 from facetwise.encoders.augment_words import (
     Marks,
@@ -35,6 +36,7 @@ from facetwise.encoders.words import WordIds, vocabulary_of
 
 __all__ = [
     "REGIONS",
+    "AdaptedGrid",
     "BiGRU",
     "Components",
     "EncoderConfig",

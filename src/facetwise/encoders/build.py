@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal, NamedTuple
 import torch
 
 from facetwise.config import Count, Share, Within
+from facetwise.encoders.adapter import AdaptedGrid
 from facetwise.encoders.augment_words import Marks
 from facetwise.encoders.build_text import WORD_ENCODERS, text_encoder, text_tower
 from facetwise.encoders.features import ImageEncoder, TextEncoder
@@ -69,6 +70,9 @@ class EncoderConfig:
     """Rarer words of the training texts are unknown: ours, the papers name no number."""
     tune: tuple[Literal["image", "text"], ...] = ()
     """Towers that are trained with the heads; of EfficientNet the blocks after the tenth."""
+    adapter: Annotated[int, Within(0)] = 0
+    """Inner width of a residual MLP over the frozen grid, trained in place of the network; 0: none.
+    Ours, for a laptop."""
     crop: Annotated[float, Within(0, 1, above=True)] = 1.0
     """A trained image tower sees windows whose sides are from this share of the picture's up to
     all of it; 1: the whole picture. .6 in VSE-infinity."""
@@ -127,14 +131,16 @@ class Encoders:
 
     def towers(self, generator: torch.Generator | None = None) -> Towers:
         """New ones, trained ones as the encoder's weights are, the rest at random."""
-        return Towers(self._image_tower(), text_tower(self.config, self.texts, generator))
+        image = self._image_tower(generator)
+        return Towers(image, text_tower(self.config, self.texts, generator))
 
-    def _image_tower(self) -> ImageTower:
+    def _image_tower(self, generator: torch.Generator | None) -> ImageTower:
         c = self.config
         if c.image == REGIONS and c.components >= c.region_width:
             return RegionTower(c.region_width)
         if "image" not in c.tune:
-            return FrozenGrid(self.images.grid_shape[0], self.images.parts, c.components)
+            frozen = FrozenGrid(self.images.grid_shape[0], self.images.parts, c.components)
+            return AdaptedGrid(frozen, c.adapter, generator) if c.adapter else frozen
         if c.image == LITE:
             return LiteTop(crop=c.crop, flip=c.flip)
         return TransformersGrid(c.image, c.pixels, crop=c.crop, flip=c.flip)

@@ -15,6 +15,7 @@ from facetwise.models.set_model import SetConfig, SetModel
 from facetwise.models.siamese import Siamese, SiameseConfig
 from facetwise.models.slot_attention import SlotAttentionConfig, SlotAttentionModel
 from facetwise.models.systems import SET_SYSTEMS, build_sets
+from facetwise.models.virtex import VirTex, VirTexConfig
 from facetwise.models.vse import VSE, VSEConfig
 from facetwise.models.vse_infinity import VSEInfinity, VSEInfinityConfig
 
@@ -50,6 +51,8 @@ __all__ = [
     "VSEConfig",
     "VSEInfinity",
     "VSEInfinityConfig",
+    "VirTex",
+    "VirTexConfig",
     "build_sets",
     "load",
 ]

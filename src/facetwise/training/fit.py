@@ -25,6 +25,7 @@ from facetwise.models import (
     SiameseConfig,
     build_sets,
 )
+from facetwise.training.captioning import learn_to_caption
 from facetwise.training.material import FEWEST, Material
 from facetwise.training.pair_task import PairTask
 from facetwise.training.recipe import Recipe
@@ -127,7 +128,7 @@ def train_sets(
     seed: int,
     watch: Watch | None = None,
 ) -> SetModel:
-    """Train the recipe's set model.
+    """Train the recipe's set model; before that its image tower by captions, if the recipe says so.
 
     Args:
         recipe: what and how.
@@ -145,6 +146,11 @@ def train_sets(
     texts, distinct = material.texts, material.distinct
     place = {text: index for index, text in enumerate(distinct)}
     model = build_sets(recipe.sets, encoders, generator_of(seed, -4))
+    if recipe.pretrain is not None:
+        tower = learn_to_caption(
+            recipe.pretrain, recipe.pretraining, material, features, encoders, folder, seed=seed
+        )
+        model.image.load_state_dict(tower.state_dict())
     task = SetTask(
         model,
         recipe.set_training,

@@ -85,6 +85,8 @@ def train(task: Task, folder: Path, name: str, *, seed: int, watch: Watch | None
             # One worker is right: a batch is a number, features are in memory.
             warnings.filterwarnings("ignore", ".*does not have many workers.*")
             warnings.filterwarnings("ignore", ".*GPU available but not used.*")
+            # A pretrained tower's batch norms keep their statistics.
+            warnings.filterwarnings("ignore", ".*in eval mode at the start of training.*")
             warnings.filterwarnings("ignore", category=DeprecationWarning)
             warnings.filterwarnings("ignore", category=FutureWarning)
             try:
@@ -122,7 +124,8 @@ class _Module(lightning.LightningModule):
         self.whole = True
         """False while the weights are between two steps."""
         self.figures: dict[str, float] = {}
-        self.optimizer = torch.optim.AdamW(task.parameter_groups())
+        own: Callable[[], torch.optim.Optimizer] | None = getattr(task, "optimizer", None)
+        self.optimizer = own() if own else torch.optim.AdamW(task.parameter_groups())
 
     def training_step(self, step: int) -> Tensor:
         # Dropout draws from the global generator. Seeded by the step (and unlike the batches),

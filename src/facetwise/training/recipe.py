@@ -15,6 +15,8 @@ from facetwise.encoders import EncoderConfig, Encoders
 from facetwise.errors import InputError
 from facetwise.models import SET_SYSTEMS, PANConfig, SetConfig, SiameseConfig
 from facetwise.models.systems import system_name
+from facetwise.models.virtex import VirTexConfig
+from facetwise.training.captioning import CaptionTraining
 
 __all__ = ["DataConfig", "PairTraining", "Recipe", "SetTraining", "recipes"]
 
@@ -142,6 +144,9 @@ class Recipe:
     set_training: SetTraining = field(default_factory=SetTraining)
     pairs: PANConfig | SiameseConfig | None = None
     pair_training: PairTraining = field(default_factory=PairTraining)
+    pretrain: VirTexConfig | None = None
+    """What the set model's image tower learns before."""
+    pretraining: CaptionTraining = field(default_factory=CaptionTraining)
 
     @classmethod
     def read(cls, recipe: str | Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
@@ -202,11 +207,43 @@ class Recipe:
             source,
             "pairs",
         )
+        pretrain, pretraining = _system(
+            tables.pop("pretrain", None),
+            {"virtex": VirTexConfig},
+            CaptionTraining,
+            source,
+            "pretrain",
+        )
         if tables:
             raise InputError(
-                f"{source}: no table [{next(iter(tables))}]; there are data, encoders, sets, pairs"
+                f"{source}: no table [{next(iter(tables))}]; there are data, encoders, pretrain, "
+                "sets, pairs"
             )
-        return cls(str(name), data, encoders, sets, set_training, pairs, pair_training)
+        if encoders.adapter and "image" in encoders.tune:
+            raise InputError(
+                f"{source} [encoders] adapter: is for an image network that is not trained; leave "
+                'it out, or "image" in tune'
+            )
+        if pretrain is not None and sets is None:
+            raise InputError(
+                f"{source} [pretrain]: is for the set model's image tower; add a table [sets]"
+            )
+        if pretrain is not None and "image" not in encoders.tune and not encoders.adapter:
+            raise InputError(
+                f"{source} [pretrain]: nothing of the image side would learn; write tune = "
+                '["image"] in [encoders], or, for a small layer over the frozen one, adapter = 256'
+            )
+        return cls(
+            str(name),
+            data,
+            encoders,
+            sets,
+            set_training,
+            pairs,
+            pair_training,
+            pretrain,
+            pretraining,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """TOML tables from which `from_dict` makes the same recipe."""
@@ -216,6 +253,7 @@ class Recipe:
             "encoders": settings(self.encoders),
         }
         for table, config, training in (
+            ("pretrain", self.pretrain, self.pretraining),
             ("sets", self.sets, self.set_training),
             ("pairs", self.pairs, self.pair_training),
         ):

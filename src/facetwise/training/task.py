@@ -11,7 +11,10 @@ __all__ = ["Task", "cosine"]
 
 
 class Task(Protocol):
-    """A model with its data and its loss; batches are known by the number of the step."""
+    """A model with its data and its loss; batches are known by the number of the step.
+
+    A task may have a method ``optimizer()``; else it is AdamW over `parameter_groups`.
+    """
 
     what: str
     steps: int
