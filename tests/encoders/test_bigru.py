@@ -155,3 +155,19 @@ def test_it_runs_in_half_precision():
         psi, phi = model(IDS, MASK)
     assert psi.dtype == phi.dtype == torch.float32
     torch.testing.assert_close(phi, expected[1], atol=2e-2, rtol=2e-2)
+
+
+def test_it_learns_the_order_of_words():
+    """What no mean of words can tell: which of two comes first."""
+    model = tower(width=8, hidden=8)
+    ids = torch.tensor([[3, a, 5, b, 4] for a in range(6, 10) for b in range(6, 10) if a != b])
+    first = (ids[:, 1] < ids[:, 3]).long()
+    judge = torch.nn.Linear(8, 2)
+    torch.nn.init.zeros_(judge.weight)
+    optimizer = torch.optim.Adam([*model.parameters(), *judge.parameters()], 0.02)
+    for _ in range(150):
+        loss = torch.nn.functional.cross_entropy(judge(model(ids, ids > 0)[1]), first)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss < 0.1

@@ -566,7 +566,13 @@ def test_code_that_comes_with_a_model_is_not_run(folders, tmp_path):
 def test_a_model_without_start_and_end_still_has_a_token(folders, monkeypatch):
     model = model_of(folders / "bert")
     entry = SimpleNamespace(ids=[], tokens=[], offsets=[], word_ids=[], special_tokens_mask=[])
-    kind = type("", (), {"pad_token_id": 7, "__call__": lambda *_, **__: given})
-    given = SimpleNamespace(encodings=[entry])
-    monkeypatch.setitem(model.__dict__, "_tokenizer", kind())
-    assert model.cut([""]) == ([[7]], [["[PAD]"]])
+    cutter = SimpleNamespace(encode_batch=lambda texts: [entry for _ in texts])
+    monkeypatch.setitem(model.__dict__, "_cutter", cutter)
+    assert model.cut([""]) == ([[0]], [["[PAD]"]])
+
+
+def test_models_of_several_lengths_share_a_tokenizer_in_peace(folders):
+    long, short = model_of(folders / "bert", 20), model_of(folders / "bert", 6)
+    for _ in range(2):
+        assert [len(model.cut(["red " * 50])[0][0]) for model in (long, short)] == [20, 6]
+    assert long.tokenizer_hash == short.tokenizer_hash

@@ -121,9 +121,7 @@ class LanguageModel:
         """
         if not texts:
             return [], []
-        entries = self._tokenizer(
-            list(texts), truncation=True, max_length=self.max_tokens, padding=False
-        ).encodings
+        entries = self._cutter.encode_batch(list(texts))
         if not all(len(entry.ids) for entry in entries):  # a model without start and end
             return (
                 [list(entry.ids) or [self._pad] for entry in entries],
@@ -147,6 +145,21 @@ class LanguageModel:
                 f"set max_tokens = {limit}"
             )
         return opened.tokenizer
+
+    @cached_property
+    def _cutter(self) -> Any:
+        """The tokenizer inside the tokenizer, cutting at `max_tokens`.
+
+        A copy, since transformers' own calls change the one they share: servers ask it from many
+        threads at once.
+        """
+        from tokenizers import Tokenizer
+
+        outer = self._tokenizer
+        cutter = Tokenizer.from_str(outer.backend_tokenizer.to_str())
+        cutter.enable_truncation(self.max_tokens, direction=outer.truncation_side)
+        cutter.no_padding()
+        return cutter
 
     @property
     def _pad(self) -> int:
@@ -220,7 +233,6 @@ def _open(source: str) -> _Opened:
         network,
         tokenizer,
         weights_hash(network),
-        # Now: the tokenizer writes into itself how long texts were cut the last time.
         hashlib.blake2b(tokenizer.backend_tokenizer.to_str().encode(), digest_size=16).hexdigest(),
     )
 
