@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from facetwise.config import Within
-from facetwise.models import SET_SYSTEMS, PANConfig, SiameseConfig
+from facetwise.models import SET_SYSTEMS, PANConfig, SiameseConfig, VirTexConfig
+from facetwise.training.captioning import CaptionTraining
 from facetwise.training.recipe import DataConfig, EncoderConfig, PairTraining, SetTraining
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "recipes.md"
@@ -24,6 +25,8 @@ TABLES = {
     "[encoders]": EncoderConfig,
     **{f'[sets] with model = "{name}"': config for name, (_, config) in SET_SYSTEMS.items()},
     "[sets.training]": SetTraining,
+    '[pretrain] with model = "virtex"': VirTexConfig,
+    "[pretrain.training]": CaptionTraining,
     '[pairs] with model = "pan"': PANConfig,
     '[pairs] with model = "siamese"': SiameseConfig,
     "[pairs.training]": PairTraining,
