@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-__all__ = ["ElementSet", "normal", "start_weights"]
+__all__ = ["ElementSet", "for_each", "normal", "start_weights"]
 
 
 class ElementSet(NamedTuple):
@@ -19,6 +19,11 @@ class ElementSet(NamedTuple):
     """LN(E_T): (B, K, D), before the global feature is added; the diversity term is about these."""
     attention: Tensor
     """(B, K, N): where each slot looked in the last block, mean over heads; rows sum to 1."""
+
+
+def for_each(phi: Tensor) -> Tensor:
+    """One global feature for all elements, (B, D) -> (B, 1, D), or one for each, (B, K, D)."""
+    return phi if phi.dim() == 3 else phi.unsqueeze(1)
 
 
 def start_weights(module: nn.Module, generator: torch.Generator | None = None) -> None:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from facetwise.heads.element_set import ElementSet, start_weights
+from facetwise.heads.element_set import ElementSet, for_each, start_weights
 
 __all__ = ["LocalAttention", "PIENet"]
 
@@ -85,11 +85,11 @@ class PIENet(nn.Module):
         self.norm = nn.LayerNorm(dim)
 
     def forward(self, psi: Tensor, phi: Tensor, mask: Tensor | None = None) -> ElementSet:
-        """psi: (B, N, local_dim), phi: (B, D), mask: (B, N) true where real -> `ElementSet`.
+        """psi: (B, N, local_dim), phi: (B, D) or (B, K, D), mask: (B, N) -> `ElementSet`.
 
         Its `slots` are the residuals r, which PVSE's diversity term is about.
         """
         attended, A = self.attention(psi, mask)
         r = self.dropout(torch.sigmoid(self.W(attended)))
-        S = self.norm(phi.unsqueeze(1) + r)
+        S = self.norm(for_each(phi) + r)
         return ElementSet(F.normalize(S, dim=-1), r, A)

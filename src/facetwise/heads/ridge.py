@@ -10,7 +10,7 @@ from torch import Tensor
 
 from facetwise.heads.tower import Projection
 
-__all__ = ["ridge", "start_as_ridge"]
+__all__ = ["ridge", "start_as_ridge", "start_text"]
 
 
 def ridge(x: Tensor, y: Tensor, penalty: float) -> Tensor:
@@ -51,26 +51,41 @@ def start_as_ridge(
         texts_of: (N) the texts of each picture.
         penalty: of the regression, relative to the mean square of `pooled`'s rows.
     """
+    directions = start_text(text, vectors)
+    rows = [row for row, own in enumerate(texts_of) if own]
+    y = torch.stack([directions[list(texts_of[row])].mean(0) for row in rows])
+    x = pooled[rows]
+    size = max(float(x.square().sum(1).mean()), 1e-6)  # pictures that are all alike have none
+    weight = ridge(x, F.normalize(y, dim=-1), penalty * size)
+    # As large as a random start would make them, about unit variance, which the schedules suit.
+    scale = 1 / (x @ weight).square().mean().sqrt().clamp_min(1e-6)
+    image.fc.weight.zero_()
+    image.fc.weight[: weight.shape[1]].copy_(scale * weight.T)
+    image.fc.bias.zero_()
+    image.silence_mlp()
+
+
+@torch.no_grad()
+def start_text(text: Projection, vectors: Tensor) -> Tensor:
+    """Start a projection of sentence vectors as their D principal components, about unit variance.
+
+    Args:
+        text: to D numbers.
+        vectors: (T, C) of the distinct training texts.
+
+    Returns:
+        (T, D') their centred directions in these components; D' is C where C is smaller than D.
+    """
     centre = vectors.mean(0)
     directions = F.normalize(vectors - centre, dim=-1)
     dim = text.fc.out_features
     _, components = torch.linalg.eigh((directions.T @ directions).double())  # ascending
     basis = components[:, -dim:].float()  # (C, D), fewer columns than D where C is smaller
-    rows = [row for row, own in enumerate(texts_of) if own]
-    y = torch.stack([directions[list(texts_of[row])].mean(0) for row in rows]) @ basis
-    x = pooled[rows]
-    size = max(float(x.square().sum(1).mean()), 1e-6)  # pictures that are all alike have none
-    weight = ridge(x, F.normalize(y, dim=-1), penalty * size)
-    # As large as a random start would make them, about unit variance, which the schedules suit.
-    for projection, start, bias, seen in (
-        (text, basis, -centre @ basis, vectors - centre),
-        (image, weight, torch.zeros(basis.shape[1]), x),
-    ):
-        scale = 1 / (seen @ start).square().mean().sqrt().clamp_min(1e-6)
-        projection.fc.weight.zero_()
-        projection.fc.weight[: start.shape[1]].copy_(scale * start.T)
-        projection.fc.bias.zero_()
-        projection.fc.bias[: start.shape[1]].copy_(scale * bias)
-        last = projection.mlp[-1]
-        assert isinstance(last, torch.nn.Linear)
-        torch.nn.init.zeros_(last.weight)
+    scale = 1 / ((vectors - centre) @ basis).square().mean().sqrt().clamp_min(1e-6)
+    text.fc.weight.zero_()
+    text.fc.weight[: basis.shape[1]].copy_(scale * basis.T)
+    text.fc.bias.zero_()
+    text.fc.bias[: basis.shape[1]].copy_(scale * -centre @ basis)
+    text.silence_mlp()
+    out: Tensor = directions @ basis
+    return out

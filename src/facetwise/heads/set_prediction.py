@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from facetwise.errors import InputError
-from facetwise.heads.element_set import ElementSet, start_weights
+from facetwise.heads.element_set import ElementSet, for_each, start_weights
 from facetwise.heads.positions import Positions, check_positions, position_code
 from facetwise.heads.slot_attention import SampledSlots, gru_step
 
@@ -190,7 +190,7 @@ class SetPrediction(nn.Module):
         *,
         generator: torch.Generator | None = None,
     ) -> ElementSet:
-        """psi: (B, N, local_dim), phi: (B, D), mask: (B, N) true where real -> `ElementSet`.
+        """psi: (B, N, local_dim), phi: (B, D) or (B, K, D), mask: (B, N) -> `ElementSet`.
 
         `generator` is for slots that are sampled while training.
         """
@@ -204,5 +204,5 @@ class SetPrediction(nn.Module):
         for _ in range(self.T):
             E, attention = self.block(E, k, v, mask)
         slots = self.norm_slots(E)
-        S: Tensor = slots + self.global_weight * self.norm_global(phi).unsqueeze(1)
+        S: Tensor = slots + self.global_weight * self.norm_global(for_each(phi))
         return ElementSet(F.normalize(S, dim=-1), slots, attention)

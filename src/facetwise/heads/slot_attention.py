@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from facetwise.heads.element_set import ElementSet, normal, start_weights
+from facetwise.heads.element_set import ElementSet, for_each, normal, start_weights
 from facetwise.heads.positions import Positions, check_positions, position_code
 
 __all__ = ["SampledSlots", "SlotAttention", "gru_step"]
@@ -112,7 +112,7 @@ class SlotAttention(nn.Module):
         *,
         generator: torch.Generator | None = None,
     ) -> ElementSet:
-        """psi: (B, N, local_dim), phi: (B, D), mask: (B, N) true where real -> `ElementSet`.
+        """psi: (B, N, local_dim), phi: (B, D) or (B, K, D), mask: (B, N) -> `ElementSet`.
 
         `generator` is for the slots that are drawn while training.
         """
@@ -130,7 +130,7 @@ class SlotAttention(nn.Module):
             E = gru_step(self.gru, A_hat @ v, E)
             E = E + self.mlp(E)
         slots = self.norm_slots(E)
-        S: Tensor = slots + self.global_weight * self.norm_global(phi).unsqueeze(1)
+        S: Tensor = slots + self.global_weight * self.norm_global(for_each(phi))
         return ElementSet(F.normalize(S, dim=-1), slots, A_hat)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["Projection", "local_projection"]
+__all__ = ["LocalDropout", "Projection", "local_projection"]
 
 
 class Projection(nn.Module):
@@ -17,7 +18,7 @@ class Projection(nn.Module):
     Args:
         dim_in: width of the features.
         dim: D.
-        hidden: inner width of the MLP.
+        hidden: inner width of the MLP; 0: none, a linear map alone.
         dropout: of the input features.
         generator: randomness of the start.
     """
@@ -34,13 +35,15 @@ class Projection(nn.Module):
         super().__init__()
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(dim_in, dim)
-        self.mlp = nn.Sequential(
-            nn.LayerNorm(dim),
-            nn.Linear(dim, hidden),
-            nn.GELU(),
-            nn.Dropout(0.1),
-            nn.Linear(hidden, dim),
-        )
+        self.mlp: nn.Sequential | None = None
+        if hidden:
+            self.mlp = nn.Sequential(
+                nn.LayerNorm(dim),
+                nn.Linear(dim, hidden),
+                nn.GELU(),
+                nn.Dropout(0.1),
+                nn.Linear(hidden, dim),
+            )
         for layer in self.modules():
             if isinstance(layer, nn.Linear):
                 nn.init.xavier_uniform_(layer.weight, generator=generator)
@@ -48,9 +51,33 @@ class Projection(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., dim_in) -> (..., D)."""
-        f = self.fc(self.dropout(x))
-        out: Tensor = f + self.mlp(f)
-        return out
+        f: Tensor = self.fc(self.dropout(x))
+        return f if self.mlp is None else f + self.mlp(f)
+
+    def silence_mlp(self) -> None:
+        """Start the MLP at zero: the projection begins as its linear map."""
+        if self.mlp is not None:
+            last = self.mlp[-1]
+            assert isinstance(last, nn.Linear)
+            nn.init.zeros_(last.weight)
+
+
+class LocalDropout(nn.Module):
+    """Dropout of local features (B, N, C): of an item's channels, the same ones at all places.
+
+    Masks of their own for all places would cost more time than the linear map behind them, and
+    neighbours would tell what is hidden.
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, N, C) -> (B, N, C)."""
+        if not self.training or self.p == 0:
+            return x
+        return x * F.dropout(x.new_ones(len(x), 1, x.shape[-1]), self.p)
 
 
 def local_projection(
@@ -60,4 +87,4 @@ def local_projection(
     fc = nn.Linear(dim_in, dim)
     nn.init.xavier_uniform_(fc.weight, generator=generator)
     nn.init.zeros_(fc.bias)
-    return nn.Sequential(nn.Dropout(dropout), fc)
+    return nn.Sequential(LocalDropout(dropout), fc)

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from facetwise.heads.element_set import ElementSet, start_weights
+from facetwise.heads.element_set import ElementSet, for_each, start_weights
 from facetwise.heads.positions import Positions, check_positions, position_code
 
 __all__ = ["TransformerHead"]
@@ -100,7 +100,7 @@ class TransformerHead(nn.Module):
         start_weights(self, generator)
 
     def forward(self, psi: Tensor, phi: Tensor, mask: Tensor | None = None) -> ElementSet:
-        """psi: (B, N, local_dim), phi: (B, D), mask: (B, N) true where real -> `ElementSet`.
+        """psi: (B, N, local_dim), phi: (B, D) or (B, K, D), mask: (B, N) -> `ElementSet`.
 
         Its `attention` is the last layer's from the queries to the locations, mean over heads,
         scaled so that rows sum to 1 (what the queries pay each other is left out).
@@ -116,6 +116,6 @@ class TransformerHead(nn.Module):
             x, A = layer(x, hidden)
             attention = A.mean(1)[:, n:, :n]
         slots = self.norm_slots(x[:, n:])
-        S: Tensor = slots + self.global_weight * self.norm_global(phi).unsqueeze(1)
+        S: Tensor = slots + self.global_weight * self.norm_global(for_each(phi))
         looked = attention.sum(-1, keepdim=True).clamp_min(torch.finfo(attention.dtype).tiny)
         return ElementSet(F.normalize(S, dim=-1), slots, attention / looked)

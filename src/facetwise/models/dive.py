@@ -8,7 +8,7 @@ Every swap of the paper's ablation is a value here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -24,9 +24,12 @@ from facetwise.heads import (
     SetPrediction,
     SlotAttention,
     TransformerHead,
+    start_as_mixture,
+    start_as_ridge,
 )
-from facetwise.models.parts import global_projections, local_features
+from facetwise.models.parts import local_features
 from facetwise.models.set_model import SetConfig, SetModel
+from facetwise.models.vse import one_vector
 from facetwise.similarity import NamedSimilarity, match_probability
 
 __all__ = ["DivE", "DivEConfig"]
@@ -40,12 +43,17 @@ class DivEConfig(SetConfig):
     """Elements of a set."""
     T: Count = 2
     """Aggregation blocks, weights shared (a transformer's layers, their own); 4 in the paper."""
-    similarity: Literal["smooth_chamfer", "chamfer", "max_pair", "average", "match_probability"] = (
-        "smooth_chamfer"
-    )
-    """Of sets; the paper's, or a rival of its ablation (METHODS 2.5, 3.8)."""
+    similarity: Literal[
+        "smooth_chamfer",
+        "directed_smooth_chamfer",
+        "chamfer",
+        "max_pair",
+        "average",
+        "match_probability",
+    ] = "smooth_chamfer"
+    """Of sets; the paper's, its texts' half (ours), or a rival of its ablation (METHODS 3.8)."""
     alpha: Positive = 16.0
-    """Sharpness of smooth-Chamfer."""
+    """Sharpness of smooth-Chamfer and of its half."""
     match: Literal["fixed", "learned"] = "fixed"
     """Of match probabilities: scale and shift stay at 1 and 0, as in effect in the paper's own
     baseline, or are learned from there, as meant (T-26)."""
@@ -63,10 +71,18 @@ class DivEConfig(SetConfig):
     """Inner width of the blocks' MLP, 4 D in the paper; 0: `hidden`."""
     dropout: Share = 0.1
     """In the set prediction module."""
+    text: Literal["set", "vector"] = "set"
+    """A text as a set like an image, or (ours, for words and tags) as one vector, a linear map."""
     global_weight: Weight = 1.0
     """Of the global feature in each element."""
+    global_features: Literal["shared", "own"] = "shared"
+    """One global feature in all elements of an image, as in the paper, or (ours) one for each, of
+    which each starts at the texts of another cluster (`heads.mixture`)."""
     slot_gain: float = 0.3
     """Where the gain of LN(E_T) starts; 1 in the paper."""
+    direct: tuple[Literal["image", "text"], ...] = ()
+    """Sides whose local features the head reads as the towers give them: in the paper the text's
+    (T-21). Without a linear map to D a step takes less time."""
     local_mlp: bool = False
     """A residual MLP on local features of images, as in the paper (METHODS 2.4)."""
     image_positions: Literal["none", "grid"] = "none"
@@ -87,13 +103,33 @@ class DivE(SetModel):
     ) -> None:
         super().__init__(config, towers, generator)
         c = config
-        self.image_global, self.text_global = global_projections(c, towers, generator)
-        self.image_local = local_features(
-            c, self.image.local_width, mlp=c.local_mlp, generator=generator
+        self.image_global = Projection(
+            self.image.global_width,
+            c.dim * (c.K if c.global_features == "own" else 1),
+            hidden=c.hidden,
+            dropout=c.feature_dropout,
+            generator=generator,
         )
-        self.text_local = local_features(c, self.text.local_width, generator=generator)
-        self.image_head = self._head(c.image_positions, generator)
-        self.text_head = self._head("words", generator)
+        self.text_global = Projection(
+            self.text.global_width,
+            c.dim,
+            hidden=c.hidden if c.text == "set" else 0,
+            dropout=c.feature_dropout if c.text == "set" else 0.0,
+            generator=generator,
+        )
+        of_image, of_text = "image" in c.direct, "text" in c.direct
+        image_width, text_width = self.image.local_width, self.text.local_width
+        self.image_local = local_features(
+            c, image_width, mlp=c.local_mlp, direct=of_image, generator=generator
+        )
+        self.image_head = self._head(
+            image_width if of_image else c.dim, c.image_positions, generator
+        )
+        self.text_local: nn.Module | None = None
+        self.text_head: nn.Module | None = None
+        if c.text == "set":
+            self.text_local = local_features(c, text_width, direct=of_text, generator=generator)
+            self.text_head = self._head(text_width if of_text else c.dim, "words", generator)
         self.scale: nn.Parameter | None = None
         self.shift: nn.Parameter | None = None
         if c.similarity == "match_probability" and c.match == "learned":
@@ -108,7 +144,7 @@ class DivE(SetModel):
     def similarity(self) -> NamedSimilarity:
         """Smooth-Chamfer, or what the configuration puts in its place."""
         name, options = self.config.similarity, {}
-        if name == "smooth_chamfer":
+        if name in ("smooth_chamfer", "directed_smooth_chamfer"):
             options = {"alpha": self.config.alpha}
         elif self.scale is not None and self.shift is not None:
             options = {"scale": self.scale.item(), "shift": self.shift.item()}
@@ -119,10 +155,18 @@ class DivE(SetModel):
         """The global projections."""
         return self.image_global, self.text_global
 
+    def start_as_ridge(
+        self, phi: Tensor, vectors: Tensor, texts_of: Sequence[Sequence[int]]
+    ) -> None:
+        """One global feature starts at an image's texts, several at clusters of them."""
+        start = start_as_mixture if self.config.global_features == "own" else start_as_ridge
+        start(self.image_global, self.text_global, phi, vectors, texts_of)
+
     def module_parameters(self) -> Iterator[nn.Parameter]:
-        """Of the two heads and their local features."""
+        """Of the heads and their local features."""
         for part in (self.image_local, self.image_head, self.text_local, self.text_head):
-            yield from part.parameters()
+            if part is not None:
+                yield from part.parameters()
 
     def scores(self, x: ElementSet, y: ElementSet) -> Tensor:
         """Of a training batch; with gradients for a learned scale and shift, too."""
@@ -134,25 +178,33 @@ class DivE(SetModel):
 
     def image_set(self, psi: Tensor, phi: Tensor, mask: Tensor | None) -> ElementSet:
         """Psi (B, N, C), phi (B, P) -> sets (B, K, D), attention (B, K, N)."""
-        out: ElementSet = self.image_head(self.image_local(psi), self.image_global(phi), mask)
+        glob = self.image_global(phi)
+        if self.config.global_features == "own":
+            glob = glob.unflatten(1, (self.config.K, self.config.dim))
+        out: ElementSet = self.image_head(self.image_local(psi), glob, mask)
         return out
 
     def text_set(self, psi: Tensor, phi: Tensor, mask: Tensor) -> ElementSet:
-        """Psi (B, L, C), phi (B, P) -> sets (B, K, D), attention (B, K, L)."""
+        """Psi (B, L, C), phi (B, P) -> sets (B, K, D) or (B, 1, D), attention (B, K, L)."""
+        if self.text_local is None or self.text_head is None:
+            return one_vector(self.text_global(phi), mask / mask.sum(1, keepdim=True))
         out: ElementSet = self.text_head(self.text_local(psi), self.text_global(phi), mask)
         return out
 
     def _head(
-        self, positions: Literal["none", "words", "grid"], generator: torch.Generator | None
+        self,
+        local_dim: int,
+        positions: Literal["none", "words", "grid"],
+        generator: torch.Generator | None,
     ) -> nn.Module:
         c = self.config
         hidden = c.block_hidden or c.hidden
         if c.head == "pie_net":
-            return PIENet(c.dim, c.dim, K=c.K, dropout=c.dropout, generator=generator)
+            return PIENet(c.dim, local_dim, K=c.K, dropout=c.dropout, generator=generator)
         if c.head == "transformer":
             return TransformerHead(
                 c.dim,
-                c.dim,
+                local_dim,
                 K=c.K,
                 T=c.T,
                 positions=positions,
@@ -166,7 +218,7 @@ class DivE(SetModel):
         if c.head == "slot_attention":
             return SlotAttention(
                 c.dim,
-                c.dim,
+                local_dim,
                 K=c.K,
                 T=c.T,
                 hidden=hidden,
@@ -177,7 +229,7 @@ class DivE(SetModel):
             )
         return SetPrediction(
             c.dim,
-            c.dim,
+            local_dim,
             K=c.K,
             T=c.T,
             positions=positions,
