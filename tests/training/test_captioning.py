@@ -10,7 +10,16 @@ import torch
 import facetwise as fw
 from facetwise.data.sampling import generator_of
 from facetwise.data.splits import split_collection
-from facetwise.encoders import EncoderConfig, Encoders, LiteEncoder, WordIds, image_features
+from facetwise.encoders import (
+    AdaptedGrid,
+    EncoderConfig,
+    Encoders,
+    FrozenGrid,
+    ImageFeatures,
+    LiteEncoder,
+    WordIds,
+    image_features,
+)
 from facetwise.encoders.words import MARKERS, PAD, vocabulary_of
 from facetwise.errors import InputError
 from facetwise.models.virtex import VirTex, VirTexConfig
@@ -54,16 +63,20 @@ def middle(shapes):
     return image_features(shapes, LiteEncoder(64, "middle"), range(len(shapes)))
 
 
-def task_on(shapes, features, rows, how, *, tune=("image",), width=64, swapped=None, seed=0):
-    """A captioning task on some of the shapes."""
+def task_on(shapes, features, rows, how, *, swapped=None, seed=0):
+    """A captioning task on some of the shapes; features of None are made up, for a frozen grid."""
     texts_of = [list(shapes.texts[row])[:1] for row in rows]
     distinct = sorted({text for own in texts_of for text in own})
     words = WordIds(vocabulary_of(distinct), 30)
-    encoders = Encoders(EncoderConfig(pixels=64, components=32, adapter=16, tune=tune))
     g = generator_of(seed, -6)
-    config = VirTexConfig(width=width, dropout=0.0)
-    model = VirTex(config, encoders.towers(g).image, words.marks.size, g)
-    own = type(features)(features.grid[rows], features.pooled[rows])
+    if features is None:
+        n = len(rows)
+        grid, pooled = torch.randn(n, 6, 2, 2, generator=g), torch.randn(n, 7, generator=g)
+        own, tower = ImageFeatures(grid, pooled), AdaptedGrid(FrozenGrid(6, [7], 6), 8, g)
+    else:
+        own = ImageFeatures(features.grid[rows], features.pooled[rows])
+        tower = Encoders(EncoderConfig(pixels=64, tune=("image",))).towers(g).image
+    model = VirTex(VirTexConfig(width=64, dropout=0.1), tower, words.marks.size, g)
     numbers = [[distinct.index(text) for text in texts] for texts in texts_of]
     task = CaptionTask(model, how, own, words.encode(distinct), numbers, swapped=swapped, seed=seed)
     return task, words, own
@@ -112,16 +125,14 @@ def test_a_mirrored_picture_has_left_and_right_exchanged(shapes, middle):
 
 
 def test_a_frozen_grid_is_never_mirrored(shapes):
-    features = image_features(shapes, LiteEncoder(64), range(6))
-    task, _, _ = task_on(shapes, features, range(6), CaptionTraining(steps=2, batch=6), tune=())
+    task, _, _ = task_on(shapes, None, range(6), CaptionTraining(steps=2, batch=6))
     assert task._a.dim() == 3
     assert torch.isfinite(task.loss(0)[0])
 
 
 def test_rates_and_decay_are_the_papers(shapes):
-    features = image_features(shapes, LiteEncoder(64), range(6))
     how = CaptionTraining(optimizer="sgd", lr=1e-3, tower_lr=200, weight_decay=1e-4)
-    task, _, _ = task_on(shapes, features, range(6), how, tune=())
+    task, _, _ = task_on(shapes, None, range(6), how)
     optimizer = task.optimizer()
     assert isinstance(optimizer, LookAheadSGD)
     assert (optimizer.alpha, optimizer.k) == (0.5, 5)
@@ -144,11 +155,10 @@ def replace_optimizer(task, name):
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 def test_interrupted_and_resumed_is_uninterrupted(shapes, tmp_path, optimizer):
-    features = image_features(shapes, LiteEncoder(64), range(12))
     how = CaptionTraining(steps=9, batch=6, optimizer=optimizer)
 
     def run(folder, stop=None):
-        task, _, _ = task_on(shapes, features, range(12), how, tune=())
+        task, _, _ = task_on(shapes, None, range(12), how)
         loss = task.loss
 
         def stopping(step):
