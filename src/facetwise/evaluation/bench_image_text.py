@@ -141,12 +141,14 @@ def run_bench(bench: Bench) -> dict[str, Any]:
 
 def _one_by_one(bench: Bench, tasks: Sequence[Task], keys: Mapping[str, Any], world: World) -> None:
     prepared: tuple[str, Prepared] | None = None
-    for number, task in enumerate(tasks, 1):
-        if prepared is None or prepared[0] != task.text:
-            prepared = None  # before the next one's features come
-            prepared = task.text, Prepared.of(world, bench.recipe_of(task.text))
-        shown = f"{number}/{len(tasks)} {task.name}"
-        run_one(task, prepared[1], bench.folder(task), keys[task.name], shown=shown)
+    with bar("trainings", len(tasks)) as progress:
+        for task in tasks:
+            progress.note(task.name)
+            if prepared is None or prepared[0] != task.text:
+                prepared = None  # before the next one's features come
+                prepared = task.text, Prepared.of(world, bench.recipe_of(task.text))
+            run_one(task, prepared[1], bench.folder(task), keys[task.name])
+            progress.advance()
 
 
 def _side_by_side(

@@ -26,12 +26,11 @@ from facetwise.evaluation.bench_machine import peak_memory, watch_memory
 from facetwise.evaluation.bench_systems import FLOOR, Row, recipe_of
 from facetwise.evaluation.bench_worlds import World
 from facetwise.evaluation.floors import RidgeFloor
-from facetwise.files import write_bytes, write_text
+from facetwise.files import locked, write_bytes, write_text
 from facetwise.models import DeViSEConfig, Model, SetModel, build_sets
 from facetwise.similarity import NamedSimilarity
 from facetwise.training import Recipe
-from facetwise.training.loop import train
-from facetwise.training.set_task import SetTask
+from facetwise.training.fit import train_sets
 from facetwise.training.watch import Watch
 
 __all__ = ["FIGURES", "Prepared", "Task", "finished", "key_of", "run_one", "terms_of"]
@@ -71,9 +70,7 @@ class Prepared:
         world: the data.
         recipe: whose encoders these are.
         encoders: frozen.
-        images: of the training pictures.
-        texts: of the distinct training texts.
-        texts_of: for each training picture the numbers of its texts.
+        images: features of the training pictures.
         watched, reported: the exams.
     """
 
@@ -81,8 +78,6 @@ class Prepared:
     recipe: Recipe
     encoders: Encoders
     images: ImageFeatures
-    texts: TextFeatures
-    texts_of: list[list[int]]
     watched: Exam
     reported: dict[str, Exam]
 
@@ -90,16 +85,13 @@ class Prepared:
     def of(cls, world: World, recipe: Recipe) -> Prepared:
         """Features from the cache; what is missing is computed."""
         material = world.material
-        distinct = material.distinct
-        encoders = Encoders.of(recipe.encoders, distinct)
-        place = {text: number for number, text in enumerate(distinct)}
+        encoders = Encoders.of(recipe.encoders, material.distinct)
+        text_features(material.collection, encoders.texts, material.distinct)  # now, not later
         return cls(
             world,
             recipe,
             encoders,
             image_features(material.collection, encoders.images, material.rows),
-            text_features(material.collection, encoders.texts, distinct),
-            [[place[text] for text in own] for own in material.texts],
             Exam.of(world.watched, encoders),
             {name: Exam.of(part, encoders) for name, part in world.reported.items()},
         )
@@ -131,9 +123,7 @@ def terms_of(folder: Path) -> dict[str, Tensor]:
     return load_file(folder / _TERMS)
 
 
-def run_one(
-    task: Task, prepared: Prepared, folder: Path, key: Mapping[str, Any], *, shown: str = ""
-) -> dict[str, Any]:
+def run_one(task: Task, prepared: Prepared, folder: Path, key: Mapping[str, Any]) -> dict[str, Any]:
     """Train and measure, unless that is done.
 
     Args:
@@ -141,70 +131,69 @@ def run_one(
         prepared: on what.
         folder: where everything is kept.
         key: `key_of` the task.
-        shown: what the progress bar calls it.
 
     Raises:
         KeyboardInterrupt: the state of the training is kept.
+        FacetwiseError: another process is at this run.
     """
     from safetensors.torch import save
 
-    kept = finished(folder, key)
-    if kept is not None:
-        return kept
-    # A training under another key cannot be gone on with.
-    about = json.dumps(key, indent=1)
-    begun = folder / "key.json"
-    if not begun.exists() or begun.read_text(encoding="utf-8") != about:
-        shutil.rmtree(folder, ignore_errors=True)
-        write_text(begun, about)
-    figures: dict[str, Any] = {"system": task.row.name, "text": task.text, "seed": task.seed}
-    if task.row.name == FLOOR:
-        found, more = _floor(task, prepared)
-    else:
-        found, more = _trained(task, prepared, folder, shown or task.name)
-    figures |= more
-    figures["threads"] = torch.get_num_threads()
-    figures["report"] = {name: one.figures for name, one in found.items()}
-    terms = {
-        f"{part}.{name}": value for part, one in found.items() for name, value in one.terms.items()
-    }
-    write_bytes(folder / _TERMS, save({name: value.contiguous() for name, value in terms.items()}))
-    write_text(folder / FIGURES, json.dumps({"key": key, "figures": figures}, indent=1) + "\n")
-    begun.unlink()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with locked(folder):
+        kept = finished(folder, key)
+        if kept is not None:
+            return kept
+        # A training under another key cannot be gone on with.
+        about, begun = json.dumps(key, indent=1), folder / "key.json"
+        if not begun.exists() or begun.read_text(encoding="utf-8") != about:
+            shutil.rmtree(folder, ignore_errors=True)
+            write_text(begun, about)
+        floor = task.row.name == FLOOR
+        found, more = _floor(task, prepared) if floor else _trained(task, prepared, folder)
+        figures = {
+            **{"system": task.row.name, "text": task.text, "seed": task.seed},
+            **more,
+            "threads": torch.get_num_threads(),
+            "report": {name: one.figures for name, one in found.items()},
+        }
+        terms = {
+            f"{part}.{name}": value.contiguous()
+            for part, one in found.items()
+            for name, value in one.terms.items()
+        }
+        write_bytes(folder / _TERMS, save(terms))
+        write_text(folder / FIGURES, json.dumps({"key": key, "figures": figures}, indent=1) + "\n")
+        begun.unlink()
     return figures
 
 
 def _trained(
-    task: Task, prepared: Prepared, folder: Path, shown: str
+    task: Task, prepared: Prepared, folder: Path
 ) -> tuple[dict[str, Found], dict[str, Any]]:
     """Train a system to its last step, go back to its best moment, and report that."""
     world, material = prepared.world, prepared.world.material
     recipe = recipe_of(task.row, prepared.recipe)
     assert recipe.sets is not None  # of every row
     watch_memory()
-    model = build_sets(recipe.sets, prepared.encoders, generator_of(task.seed, -4))
-    work = SetTask(
-        model,
-        recipe.set_training,
-        prepared.images,
-        prepared.texts,
-        prepared.texts_of,
-        material.clusters,
-        weights=material.cluster_weights(material.clusters),
-        item_weights=material.cluster_weights([[row] for row in range(len(material.rows))]),
-        marks=prepared.encoders.marks,
-        seed=task.seed,
-    )
-    work.what = shown
     clock = _Clock(folder / "spent.json")
 
-    def look() -> float:
-        with clock.paused():
-            return prepared.watched.score(model, world.figure)
+    def watch(model: SetModel) -> Watch:
+        def score() -> float:
+            with clock.paused():
+                return prepared.watched.score(model, world.figure)
 
-    every = max(1, -(-work.steps // _LOOKS))
+        return Watch(max(1, -(-recipe.set_training.steps // _LOOKS)), score)
+
     with clock:
-        train(work, folder, "sets", seed=task.seed, watch=Watch(every, look))
+        model = train_sets(
+            recipe,
+            material,
+            prepared.images,
+            prepared.encoders,
+            folder,
+            seed=task.seed,
+            watch=watch,
+        )
     peak = peak_memory()
     watched = _watched(folder)
     best = max(watched, key=lambda look: look[1])
@@ -218,7 +207,6 @@ def _trained(
         "watched": {"figure": world.figure, "best": round(best[1], 2), "step": best[0]},
         "curve": [[step, round(score, 2)] for step, score in watched],
     }
-    del work
     model.eval()
     since = time.monotonic()
     found = {
@@ -232,12 +220,15 @@ def _trained(
 
 def _floor(task: Task, prepared: Prepared) -> tuple[dict[str, Found], dict[str, Any]]:
     """Ridge regression from frozen pictures into the texts' own space."""
+    material, encoders = prepared.world.material, prepared.encoders
+    place = {text: number for number, text in enumerate(material.distinct)}
+    texts = text_features(material.collection, encoders.texts, material.distinct)
     since = time.monotonic()
     floor = RidgeFloor(
-        prepared.encoders.images.parts,
+        encoders.images.parts,
         prepared.images.pooled,
-        _sentences(prepared, prepared.texts),
-        prepared.texts_of,
+        _sentences(prepared, texts),
+        [[place[text] for text in own] for own in material.texts],
         seed=task.seed,
     )
     seconds = time.monotonic() - since

@@ -213,9 +213,12 @@ def _emoji(collection: Collection, how: DataConfig) -> World:
 
 
 def _own(collection: Collection, how: DataConfig) -> World:
-    """A collection, split as the recipe says; half of what is held out is watched."""
-    share = how.test / 2
-    parts = split_collection(collection, test=share, val=share, by=how.by, seed=how.split_seed)
+    """A collection, split as the recipe says (a fifth is tested on, if it says nothing).
+
+    Half as much is watched.
+    """
+    test = how.test or 0.2
+    parts = split_collection(collection, test=test, val=test / 2, by=how.by, seed=how.split_seed)
     rows = {name: [row for row, part in enumerate(parts) if part == name] for name in {*parts}}
     for name in ("train", "val", "test"):
         if not rows.get(name):

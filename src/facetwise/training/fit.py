@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -126,7 +126,7 @@ def train_sets(
     folder: Path,
     *,
     seed: int,
-    watch: Watch | None = None,
+    watch: Callable[[SetModel], Watch] | None = None,
 ) -> SetModel:
     """Train the recipe's set model; before that its image tower by captions, if the recipe says so.
 
@@ -137,7 +137,7 @@ def train_sets(
         encoders: whose towers the model gets.
         folder: for checkpoints and the log.
         seed: of everything random.
-        watch: measures the model on the way and keeps the best.
+        watch: gives what measures the model on the way; its best moment is kept.
     """
     from facetwise.training.loop import train
 
@@ -163,7 +163,7 @@ def train_sets(
         marks=encoders.marks,
         seed=seed,
     )
-    train(task, folder, "sets", seed=seed, watch=watch)
+    train(task, folder, "sets", seed=seed, watch=None if watch is None else watch(model))
     return model
 
 
