@@ -55,6 +55,7 @@ VARIANTS = {
     "pcmepp, paper": PCMEPPConfig(**WIDTHS, global_weight=0, mixup=0.25),
     "pcme, probability": PCMEConfig(**WIDTHS, match="probability", legacy_vib=True),
     "pvse, K = 1": PVSEConfig(**WIDTHS, K=1),
+    "slot_attention, direct": SlotAttentionConfig(**WIDTHS, K=3, direct=("image", "text")),
     "scan, i-t": SCANConfig(**WIDTHS, direction="i-t", pooling="lse", lambda_1=4, leak=0.1),
     **{
         f"dive, {swap}": replace(DIVE, **options)
@@ -70,7 +71,13 @@ VARIANTS = {
             "transformer": {"head": "transformer"},
             "slot attention": {"head": "slot_attention"},
             "sampled slots and a GRU": {"slots": "sampled", "update": "gru"},
-            "the paper's": {"slot_gain": 1.0, "local_mlp": True, "image_positions": "grid"},
+            "direct": {"direct": ("image", "text")},
+            "the paper's": {
+                "direct": ("text",),
+                "slot_gain": 1.0,
+                "local_mlp": True,
+                "image_positions": "grid",
+            },
         }.items()
     },
 }

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from facetwise.encoders import Towers
-from facetwise.heads import Projection, local_projection
+from facetwise.heads import LocalDropout, Projection, local_projection
 from facetwise.models.set_model import SetConfig
 
 __all__ = ["JoinedGlobal", "global_projections", "local_features"]
@@ -34,14 +34,18 @@ def local_features(
     width: int,
     *,
     mlp: bool = False,
+    direct: bool = False,
     generator: torch.Generator | None = None,
 ) -> nn.Module:
     """Of local features (B, N, width) -> (B, N, D), each location alone.
 
+    direct: no map at all, only dropout: (B, N, width) as it is.
     mlp: with a residual MLP behind the linear map, as for regions in VSE-infinity and DivE
     (METHODS 2.4, 3.2). Ours has a layer norm where theirs has a batch norm, which in the releases
     counts padded regions, too (T-18).
     """
+    if direct:
+        return LocalDropout(config.feature_dropout)
     if mlp:
         return Projection(
             width,

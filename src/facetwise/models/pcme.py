@@ -22,6 +22,7 @@ from facetwise.heads import (
     ElementSet,
     Gaussian,
     GaussianEmbedding,
+    LocalDropout,
     Projection,
     gaussian_samples,
 )
@@ -65,7 +66,7 @@ class PCME(SetModel):
         super().__init__(config, towers, generator)
         c = config
         self.image_global, self.text_global = global_projections(c, towers, generator)
-        self.image_dropout, self.text_dropout = (nn.Dropout(c.feature_dropout) for _ in towers)
+        self.image_dropout, self.text_dropout = (LocalDropout(c.feature_dropout) for _ in towers)
         # In the release the text's log sigma has a Bi-GRU of its own in the place of fc2; here that
         # would be the tower's business, so both sides have the map.
         self.image_head, self.text_head = (

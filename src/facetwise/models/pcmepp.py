@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from facetwise.config import Positive, Share, Weight
 from facetwise.encoders import Towers
-from facetwise.heads import ElementSet, GaussianGPO, Projection
+from facetwise.heads import ElementSet, GaussianGPO, LocalDropout, Projection
 from facetwise.losses import mixed_targets, pair_bce, vib
 from facetwise.models.parts import JoinedGlobal, global_projections
 from facetwise.models.pcme import gaussian_set
@@ -65,7 +65,7 @@ class PCMEPP(SetModel):
     ) -> None:
         super().__init__(config, towers, generator)
         c = config
-        self.image_dropout, self.text_dropout = (nn.Dropout(c.feature_dropout) for _ in towers)
+        self.image_dropout, self.text_dropout = (LocalDropout(c.feature_dropout) for _ in towers)
         self.image_head, self.text_head = (
             GaussianGPO(
                 c.dim,

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from facetwise.config import Count, Share
 from facetwise.encoders import Towers
-from facetwise.heads import ElementSet, PIENet, Projection
+from facetwise.heads import ElementSet, LocalDropout, PIENet, Projection
 from facetwise.losses import gram_diversity
 from facetwise.models.parts import global_projections
 from facetwise.models.set_model import SetConfig, SetModel
@@ -44,7 +44,9 @@ class PVSE(SetModel):
     ) -> None:
         super().__init__(config, towers, generator)
         self.image_global, self.text_global = global_projections(config, towers, generator)
-        self.image_dropout, self.text_dropout = (nn.Dropout(config.feature_dropout) for _ in towers)
+        self.image_dropout, self.text_dropout = (
+            LocalDropout(config.feature_dropout) for _ in towers
+        )
         self.image_head, self.text_head = (
             PIENet(
                 config.dim,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +35,8 @@ class SlotAttentionConfig(SetConfig):
     """Sharpness of smooth-Chamfer, as DivE's (METHODS 2.5)."""
     global_weight: Weight = 1.0
     """Of the global feature in each element, as DivE's; Slot Attention itself has none."""
+    direct: tuple[Literal["image", "text"], ...] = ()
+    """Sides whose local features the head reads as the towers give them, as DivE."""
     slot_gain: float = 0.3
     """Where the gain of LN(E_T) starts, as DivE's; 1 in the paper."""
 
@@ -49,13 +52,15 @@ class SlotAttentionModel(SetModel):
         super().__init__(config, towers, generator)
         c = config
         self.image_global, self.text_global = global_projections(c, towers, generator)
+        sides = (("image", self.image.local_width, False), ("text", self.text.local_width, True))
         self.image_local, self.text_local = (
-            local_features(c, tower.local_width, generator=generator) for tower in towers
+            local_features(c, width, direct=side in c.direct, generator=generator)
+            for side, width, _ in sides
         )
         self.image_head, self.text_head = (
             SlotAttention(
                 c.dim,
-                c.dim,
+                width if side in c.direct else c.dim,
                 K=c.K,
                 T=c.T,
                 positions=positions,
@@ -63,7 +68,7 @@ class SlotAttentionModel(SetModel):
                 slot_gain=c.slot_gain,
                 generator=generator,
             )
-            for positions in (False, True)
+            for side, width, positions in sides
         )
 
     @property
