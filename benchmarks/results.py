@@ -1,6 +1,8 @@
 """Write docs/results.md and docs/speed.md from what was measured.
 
 facetwise bench demo --seeds 3 --json > docs/results/bench-demo.json
+facetwise bench image-text --data Flickr8k --text minilm,glove --ablations --json \
+    > docs/results/bench-image-text-flickr8k.json                # and so on: -emoji, -openmoji
 python benchmarks/coco5k.py > docs/results/speed-coco5k.json      # and so on, see `speed`
 python benchmarks/results.py
 """
@@ -8,6 +10,8 @@ python benchmarks/results.py
 import json
 from pathlib import Path
 from statistics import mean, median, stdev
+
+from results_image_text import section, speed_section
 
 DOCS = Path(__file__).parent.parent / "docs"
 SOURCE = DOCS / "results" / "bench-demo.json"
@@ -219,8 +223,12 @@ random out of 10,000 items, which have to be gathered first.
 
 
 def main() -> None:
-    (DOCS / "speed.md").write_text(speed(SOURCE.parent), encoding="utf-8")
-    (DOCS / "results.md").write_text(page(json.loads(SOURCE.read_text())), encoding="utf-8")
+    text = speed(SOURCE.parent) + speed_section(SOURCE.parent)
+    (DOCS / "speed.md").write_text(text, encoding="utf-8")
+    pages = [page(json.loads(SOURCE.read_text()))]
+    for file in sorted(SOURCE.parent.glob("bench-image-text*.json")):
+        pages.append(section(json.loads(file.read_text()), file, DOCS))
+    (DOCS / "results.md").write_text("\n".join(pages), encoding="utf-8")
 
 
 if __name__ == "__main__":
