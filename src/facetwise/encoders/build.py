@@ -136,7 +136,7 @@ class Encoders:
 
     def _image_tower(self, generator: torch.Generator | None) -> ImageTower:
         c = self.config
-        if c.image == REGIONS and c.components >= c.region_width:
+        if c.image == REGIONS and not c.adapter and c.components >= c.region_width:
             return RegionTower(c.region_width)
         if "image" not in c.tune:
             frozen = FrozenGrid(self.images.grid_shape[0], self.images.parts, c.components)
