@@ -68,6 +68,20 @@ def test_each_layer_has_a_cache_of_its_own(tmp_path):
     assert LiteEncoder(64).fingerprint != LiteEncoder(64, "middle").fingerprint
 
 
+def test_its_statistics_are_those_of_blocks_that_were_trained_before(tower, middle):
+    with torch.no_grad():
+        before = tower.norm.mean.clone()
+        tower.head.bias += 1
+        tower.fit(middle)
+        psi, phi = tower(*tower.prepare(middle))
+        grid = psi * tower.grid_norm.scale + tower.grid_norm.mean
+    own = (grid.mean(1) + 1e-5).sqrt().mean(0)
+    torch.testing.assert_close(tower.norm.mean[:1280], own, atol=1e-3, rtol=1e-3)
+    assert (tower.norm.mean[:1280] - before[:1280]).abs().mean() > 0.1
+    assert torch.equal(tower.norm.mean[1280:], before[1280:])
+    assert abs(psi.mean()) < 1e-4 and torch.isfinite(phi).all()
+
+
 def test_it_starts_as_the_frozen_network(tower, top, middle):
     frozen = FrozenGrid(1280, PARTS, 1280)
     frozen.fit(top)

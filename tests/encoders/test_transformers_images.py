@@ -146,6 +146,18 @@ def test_a_tuned_tower_starts_as_the_frozen_model(source, prepared):
     torch.testing.assert_close(psi, grid / grid.square().mean().sqrt(), atol=1e-2, rtol=1e-2)
 
 
+def test_statistics_are_those_of_a_network_that_was_trained_before(source, prepared):
+    features = TransformersImages(source, 64, "pixels").encode(prepared)
+    tower = TransformersGrid(source, 64).eval()
+    with torch.no_grad():
+        for parameter in tower.parameters():
+            parameter.mul_(1.5)
+        tower.fit(features)
+        own = tower.network(features.grid)[1]
+    torch.testing.assert_close(tower.norm.mean, own.mean(0), atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(own.mean(0), features.pooled.mean(0), atol=1e-2)
+
+
 def test_gradients_reach_the_first_layer_and_statistics_stay(source, prepared):
     tower = TransformersGrid(source, 64, crop=0.6, flip=True)
     features = TransformersImages(source, 64, "pixels").encode(prepared)

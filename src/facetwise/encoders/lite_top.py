@@ -50,8 +50,12 @@ class LiteTop(ImageTower):
     def fit(self, features: ImageFeatures) -> None:
         step = max(1, -(-len(features.grid) // _PICTURES))
         parts = features.grid[::step].split(64)
-        self.grid_norm.fit(torch.cat([self._top(part.float()) for part in parts]))
+        grid = torch.cat([self._top(part.float()) for part in parts])
+        self.grid_norm.fit(grid)
         self.norm.fit(features.pooled)
+        # Of blocks that were trained before (VirTex) the means are others than the encoder's.
+        moved = self._root(grid).mean(0) - features.pooled[::step, : PARTS[0]].mean(0)
+        self.norm.mean[: PARTS[0]] += moved
 
     def prepare(self, features: ImageFeatures) -> tuple[Tensor, Tensor]:
         return features.grid, features.pooled[:, PARTS[0] :]
@@ -62,8 +66,7 @@ class LiteTop(ImageTower):
         if self.training:
             x = crop_and_flip(x, crop=self.crop, flip=self.flip)
         grid = self._top(x)
-        top = (grid.mean((2, 3), dtype=torch.float32) + _BELOW_ROOT).sqrt()
-        phi = self.norm(torch.cat([top, b], 1)) * self.global_width**0.5
+        phi = self.norm(torch.cat([self._root(grid), b], 1)) * self.global_width**0.5
         return self.grid_norm(grid), phi
 
     def _top(self, x: Tensor) -> Tensor:
@@ -72,3 +75,8 @@ class LiteTop(ImageTower):
         for block in self.blocks:
             x = block(x)
         return F.relu6(self.head(x))
+
+    @staticmethod
+    def _root(grid: Tensor) -> Tensor:
+        """(B, 1280, H, W) -> (B, 1280), as the encoder pools its last layer."""
+        return (grid.mean((2, 3), dtype=torch.float32) + _BELOW_ROOT).sqrt()

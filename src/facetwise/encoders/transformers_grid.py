@@ -50,10 +50,13 @@ class TransformersGrid(ImageTower):
         step = max(1, -(-len(features.grid) // _PICTURES))
         before = self.training
         self.eval()
-        parts = features.grid[::step].split(16)
-        self.grid_norm.fit(torch.cat([self.network(part)[0] for part in parts]))
+        given = [self.network(part) for part in features.grid[::step].split(16)]
         self.train(before)
+        self.grid_norm.fit(torch.cat([grid for grid, _ in given]))
         self.norm.fit(features.pooled)
+        # Of a network that was trained before (VirTex) the means are others than the encoder's.
+        own = torch.cat([pooled for _, pooled in given])
+        self.norm.mean += own.mean(0) - features.pooled[::step].mean(0)
 
     def prepare(self, features: ImageFeatures) -> tuple[Tensor, Tensor]:
         """The pixels, and nothing: the global feature is the trained model's own."""
