@@ -146,7 +146,7 @@ def test_regions_are_searched_by_text(folder, run, tmp_path, capsys):
     assert "no detector" in capsys.readouterr().err
 
 
-OTHERS = ("vse-infinity-region", "scan-f30k", "caan")
+OTHERS = ("dive-f30k", "vse-infinity-region", "vsepp", "scan-f30k", "caan")
 
 
 @pytest.mark.parametrize("name", OTHERS)
