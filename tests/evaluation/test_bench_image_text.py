@@ -22,7 +22,7 @@ from facetwise.evaluation.bench_exam import Exam, ask
 from facetwise.evaluation.bench_image_text import Bench, run_bench
 from facetwise.evaluation.bench_intervals import main_figure
 from facetwise.evaluation.bench_plots import write_plots
-from facetwise.evaluation.bench_systems import ABLATIONS, SYSTEMS, recipe_of, rows
+from facetwise.evaluation.bench_systems import SYSTEMS, ablations, recipe_of, rows
 from facetwise.evaluation.bench_tables import bench_tables, cell, label_in, system_table
 from facetwise.evaluation.bench_worlds import Part, World, world_of
 from facetwise.evaluation.image_text import image_text, matches
@@ -33,6 +33,7 @@ from facetwise.training.recipe import DataConfig
 from facetwise.training.set_task import SetTask
 
 TINY = {
+    "data.by": "item",
     "encoders.pixels": 32,
     "encoders.components": 16,
     "sets.dim": 16,
@@ -181,32 +182,36 @@ def test_tables_and_plots_show_every_system(results: dict[str, Any], tmp_path: P
 
 
 def test_ablations_name_dive_by_its_own_value(results: dict[str, Any], tmp_path: Path) -> None:
-    names = [row.name for row in ABLATIONS["K"]]
+    groups = ablations(Recipe.read("image-text", TINY))
+    assert [row.label for row in groups["K"]] == ["K = 1", "K = 2", "K = 4 (DivE)", "K = 8"]
     swapped = {
         **results,
-        "ablations": {"K": names},
-        "systems": {**results["systems"], **{n: {"label": n} for n in names if n != "dive"}},
+        "ablations": {"K": {row.name: row.label for row in groups["K"]}},
+        "systems": {**{r.name: {"label": r.label} for r in groups["K"]}, **results["systems"]},
     }
     assert label_in(swapped, "dive", "K") == "K = 4 (DivE)"
     assert label_in(swapped, "dive") == "DivE"
     assert len(write_plots(swapped, tmp_path)) == 2
 
 
-@pytest.mark.parametrize("name", [*SYSTEMS, *(r.name for g in ABLATIONS.values() for r in g)])
+@pytest.mark.parametrize("name", ["image-text", "tags"])
 def test_every_row_is_a_recipe(name: str) -> None:
-    every = {**SYSTEMS, **{row.name: row for own in ABLATIONS.values() for row in own}}
-    row = every[name]
-    if name == "ridge":
-        return
-    recipe = Recipe.read("image-text", TINY)
-    found = recipe_of(row, recipe)
-    assert found.sets is not None
-    assert (found.sets.dim, found.sets.hidden) == (16, 16)
-    assert found.encoders == recipe.encoders
-    assert found.set_training.steps == 4
-    assert type(found.sets) is SET_SYSTEMS[row.model][1]
-    # Equal care: nothing but losses and their weights is a row's own.
-    assert set(row.training) <= {"loss", "margin", "mmd", "diversity", "vib", "uniformity"}
+    recipe = Recipe.read(name, TINY)
+    swaps = [row for own in ablations(recipe).values() for row in own]
+    assert len({row.name for row in swaps if row.name != "dive"}) == len(
+        {json.dumps(recipe_of(row, recipe).to_dict()) for row in swaps if row.name != "dive"}
+    )
+    for row in [*SYSTEMS.values(), *swaps]:
+        if row.name == "ridge":
+            continue
+        found = recipe_of(row, recipe)
+        assert found.sets is not None
+        assert (found.sets.dim, found.sets.hidden) == (16, 16)
+        assert found.encoders == recipe.encoders
+        assert found.set_training.steps == 4
+        assert type(found.sets) is SET_SYSTEMS[row.model][1]
+        # Equal care: nothing but losses and their weights is a row's own.
+        assert set(row.training) <= {"loss", "margin", "mmd", "diversity", "vib", "uniformity"}
 
 
 def test_a_system_that_cannot_have_the_recipes_loss_has_its_own() -> None:

@@ -46,11 +46,16 @@ class BenchImageText:
     text: Annotated[str, arg(metavar="A,B", help="Text encoders: minilm, glove.")] = "minilm"
     seeds: Annotated[int, arg(help="How many seeds.")] = 3
     ablations: Annotated[
-        Flag, arg(help="Train DivE's swaps as well: similarity, head, K, alpha, T.")
+        Flag, arg(help="Train DivE's swaps as well: similarity, head, K, alpha and more.")
     ] = False
-    recipe: Annotated[str, arg(metavar="RECIPE", help="Encoders and training of all systems.")] = (
-        "image-text"
-    )
+    recipe: Annotated[
+        str | None,
+        arg(
+            metavar="RECIPE",
+            help="Encoders and training of all systems.",
+            help_behavior_hint="(default: image-text of Flickr8k, else tags)",
+        ),
+    ] = None
     set: Settings = ()
     jobs: Annotated[int, arg(help="Trainings at a time.")] = 1
     out: Annotated[Path, arg(metavar="DIR", help="Where every run is kept.")] = Path(

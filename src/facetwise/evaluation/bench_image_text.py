@@ -20,8 +20,8 @@ from facetwise.errors import InputError
 from facetwise.evaluation.bench_intervals import differences
 from facetwise.evaluation.bench_machine import machine
 from facetwise.evaluation.bench_run import Prepared, Task, finished, key_of, run_one
-from facetwise.evaluation.bench_systems import ABLATIONS, SYSTEMS, TEXTS, Row, ablation_rows
-from facetwise.evaluation.bench_worlds import World, world_of
+from facetwise.evaluation.bench_systems import SYSTEMS, TEXTS, Row, ablations
+from facetwise.evaluation.bench_worlds import World, recipe_for, world_of
 from facetwise.progress import bar
 from facetwise.training import Recipe
 
@@ -36,7 +36,8 @@ class Bench:
         data: as `world_of` takes it.
         out: where every run is kept.
         cache: where collections made of the data are kept, with their features.
-        recipe: encoders, batches, steps and rates of all systems: a name or a TOML file.
+        recipe: encoders, batches, steps and rates of all systems: a name or a TOML file; by default
+            the one that goes with the data.
         overrides: of the recipe, dotted names to values.
         rows: the systems.
         texts: the text encoders.
@@ -49,7 +50,7 @@ class Bench:
     data: str
     out: Path
     cache: Path
-    recipe: str = "image-text"
+    recipe: str | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
     rows: tuple[Row, ...] = tuple(SYSTEMS.values())
     texts: tuple[str, ...] = ("minilm",)
@@ -68,7 +69,13 @@ class Bench:
     def recipe_of(self, text: str) -> Recipe:
         """The recipe with a text encoder in it."""
         own = TEXTS.get(text, {})
-        return Recipe.read(self.recipe, {**own, **self.overrides, "encoders.text": text})
+        name = self.recipe or recipe_for(self.data)
+        return Recipe.read(name, {**own, **self.overrides, "encoders.text": text})
+
+    @property
+    def groups(self) -> dict[str, tuple[Row, ...]]:
+        """Of the ablation; empty without."""
+        return ablations(self.recipe_of(self.texts[0])) if self.ablations else {}
 
     @property
     def tasks(self) -> Iterator[Task]:
@@ -77,9 +84,11 @@ class Bench:
         Text encoder by text encoder, as they share features, and seed by seed, so that there is a
         whole table early.
         """
+        swaps = {row.name: row for own in self.groups.values() for row in own}
         for text in self.texts:
-            swaps = ablation_rows() if self.ablations and text == self.texts[0] else ()
-            both = {row.name: row for row in (*self.rows, *swaps)}
+            both = {row.name: row for row in self.rows}
+            if text == self.texts[0]:
+                both = {**swaps, **both}
             for seed in range(self.seeds):
                 for row in both.values():
                     yield Task(row, text, seed)
@@ -133,7 +142,7 @@ def run_bench(bench: Bench) -> dict[str, Any]:
         "runs": runs,
         "differences": differences(runs, rows, world, bench.out),
         "ablations": {
-            group: [row.name for row in own] for group, own in ABLATIONS.items() if bench.ablations
+            group: {row.name: row.label for row in own} for group, own in bench.groups.items()
         },
         "machine": {**machine(), "jobs": bench.jobs},
     }

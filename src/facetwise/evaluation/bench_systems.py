@@ -5,16 +5,17 @@ All of them have the recipe's encoders, batches, steps and rates; the loss is ea
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, Final
 
 from facetwise.errors import InputError
-from facetwise.models import SET_SYSTEMS
+from facetwise.models import SET_SYSTEMS, SetConfig
 from facetwise.training import Recipe
 
-__all__ = ["ABLATIONS", "FLOOR", "SYSTEMS", "TEXTS", "Row", "ablation_rows", "recipe_of", "rows"]
+__all__ = ["FLOOR", "SYSTEMS", "TEXTS", "Row", "ablations", "recipe_of", "rows"]
 
 
 @dataclass(frozen=True)
@@ -63,57 +64,34 @@ SYSTEMS: Final[Mapping[str, Row]] = MappingProxyType(
 """The paper's rivals, from the least to the dearest; a new one gets its line here."""
 
 
-def _swap(group: str, value: Any, label: str, **options: Any) -> Row:
-    return Row(f"dive.{group}-{value}", label, "dive", options)
-
-
-ABLATIONS: Final[Mapping[str, tuple[Row, ...]]] = MappingProxyType(
+_SWAPS: Final[Mapping[str, Mapping[str, Mapping[str, Any]]]] = MappingProxyType(
     {
-        "similarity": (
-            SYSTEMS["dive"],
-            _swap("similarity", "chamfer", "Chamfer", similarity="chamfer"),
-            _swap("similarity", "max_pair", "MIL", similarity="max_pair"),
-            _swap(
-                "similarity",
-                "mp-fixed",
-                "MP, fixed",
-                similarity="match_probability",
-                match="fixed",
-            ),
-            _swap(
-                "similarity",
-                "mp-learned",
-                "MP, learned",
-                similarity="match_probability",
-                match="learned",
-            ),
-            _swap("similarity", "average", "average", similarity="average"),
-        ),
-        "head": (
-            SYSTEMS["dive"],
-            _swap("head", "pie_net", "PIE-Net", head="pie_net"),
-            _swap("head", "transformer", "Transformer", head="transformer"),
-            _swap("head", "slot_attention", "Slot Attention", head="slot_attention"),
-        ),
-        "K": (
-            *(_swap("K", K, f"K = {K}", K=K) for K in (1, 2)),
-            SYSTEMS["dive"],
-            _swap("K", 8, "K = 8", K=8),
-        ),
-        "alpha": (
-            *(_swap("alpha", alpha, f"alpha = {alpha}", alpha=alpha) for alpha in (1, 4)),
-            SYSTEMS["dive"],
-            _swap("alpha", 64, "alpha = 64", alpha=64),
-        ),
-        "T": (
-            _swap("T", 1, "T = 1", T=1),
-            SYSTEMS["dive"],
-            *(_swap("T", T, f"T = {T}", T=T) for T in (3, 4)),
-        ),
+        "similarity": {
+            "smooth-Chamfer": {"similarity": "smooth_chamfer"},
+            "its texts' half": {"similarity": "directed_smooth_chamfer"},
+            "Chamfer": {"similarity": "chamfer"},
+            "MIL": {"similarity": "max_pair"},
+            "MP, fixed": {"similarity": "match_probability", "match": "fixed"},
+            "MP, learned": {"similarity": "match_probability", "match": "learned"},
+            "average": {"similarity": "average"},
+        },
+        "head": {
+            "set prediction": {"head": "module"},
+            "PIE-Net": {"head": "pie_net"},
+            "Transformer": {"head": "transformer"},
+            "Slot Attention": {"head": "slot_attention"},
+        },
+        "K": {f"K = {K}": {"K": K} for K in (1, 2, 4, 8)},
+        "alpha": {f"alpha = {alpha}": {"alpha": float(alpha)} for alpha in (1, 4, 16, 64)},
+        "T": {f"T = {T}": {"T": T} for T in (1, 2, 3, 4)},
+        "global": {
+            "one for all elements": {"global_features": "shared"},
+            "each its own": {"global_features": "own"},
+            "none": {"global_weight": 0.0},
+        },
     }
 )
-"""The swaps of the paper's ablation, one at a time; in each group DivE as it is stands among them,
-in its place in the order."""
+"""DivE's parts: for each the values by what they are called, in their order."""
 
 TEXTS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
     {
@@ -142,16 +120,33 @@ def rows(names: str | None) -> tuple[Row, ...]:
     return tuple(SYSTEMS[name] for name in dict.fromkeys(asked))
 
 
-def ablation_rows() -> tuple[Row, ...]:
-    """All rows of all groups, each once."""
-    return tuple({row.name: row for group in ABLATIONS.values() for row in group}.values())
+def ablations(recipe: Recipe) -> dict[str, tuple[Row, ...]]:
+    """The swaps of the paper's ablation, one at a time, in groups.
+
+    The value that the recipe's DivE has is DivE itself, under its value's name.
+
+    >>> [row.name for row in ablations(Recipe.read("image-text"))["T"]]
+    ['dive.T-1', 'dive', 'dive.T-3', 'dive.T-4']
+    """
+    own = SYSTEMS["dive"]
+    plain = recipe_of(own, recipe).to_dict()
+    out: dict[str, tuple[Row, ...]] = {}
+    for group, values in _SWAPS.items():
+        found = []
+        for label, options in values.items():
+            name = f"dive.{group}-{re.sub('[^A-Za-z0-9]+', '-', label.split('= ')[-1])}"
+            row = Row(name, label, "dive", options)
+            same = recipe_of(row, recipe).to_dict() == plain
+            found.append(replace(own, label=f"{label} (DivE)") if same else row)
+        out[group] = tuple(found)
+    return out
 
 
 def recipe_of(row: Row, recipe: Recipe) -> Recipe:
     """The bench's recipe with the system of a row in it.
 
-    Options of a system other than the recipe's own are its defaults, but for the widths; a system
-    that cannot be trained by the recipe's loss has its own.
+    Options of a system other than the recipe's own are its defaults, but for what all have; a
+    system that cannot be trained by the recipe's loss has its own.
 
     Raises:
         InputError: the recipe has no [sets], or the system does not know an option.
@@ -160,7 +155,9 @@ def recipe_of(row: Row, recipe: Recipe) -> Recipe:
     if "sets" not in tables:
         raise InputError(f"the recipe {recipe.name} has no [sets]: there is nothing to compare")
     own = tables["sets"]
-    common = {key: own[key] for key in ("dim", "hidden", "feature_dropout")}
+    known = {field.name for field in fields(SET_SYSTEMS[row.model][1])}
+    shared = [*(field.name for field in fields(SetConfig)), "direct"]
+    common = {key: own[key] for key in shared if key in own and key in known}
     if own["model"] == row.model:
         common = {key: value for key, value in own.items() if key not in ("model", "training")}
     loss = own["training"]["loss"]

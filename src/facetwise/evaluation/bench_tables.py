@@ -174,16 +174,9 @@ def bench_tables(results: Mapping[str, Any]) -> Group:
 
 
 def label_in(results: Mapping[str, Any], name: str, group: str | None = None) -> str:
-    """What a system is called; DivE, in a group of the ablation, by its own value there."""
-    label: str = results["systems"][name]["label"]
-    found = [run for run in results["runs"] if run["system"] == name and "options" in run]
-    options: Mapping[str, Any] = found[0]["options"] if found else {}
-    if group is None or "." in name or group not in options:
-        return label
-    words = {"smooth_chamfer": "smooth-Chamfer", "module": "set prediction"}
-    value = options[group]
-    shown = words.get(value, value) if isinstance(value, str) else f"{group} = {value:g}"
-    return f"{shown} ({label})"
+    """What a system is called; in a group of the ablation, by its value there."""
+    label: str = results["ablations"][group][name] if group else results["systems"][name]["label"]
+    return label
 
 
 def _of(results: Mapping[str, Any], text: str, name: str) -> list[Mapping[str, Any]]:

@@ -29,7 +29,7 @@ from facetwise.evaluation.request import Request
 from facetwise.training.material import Material, languages_of
 from facetwise.training.recipe import DataConfig
 
-__all__ = ["WATCHED", "Figure", "Part", "World", "world_of"]
+__all__ = ["WATCHED", "Figure", "Part", "World", "recipe_for", "world_of"]
 
 Figure = Literal["rsum", "map_at_r"]
 """What is chosen by: RSUM where every caption has its photo, mAP@R where many fit."""
@@ -136,6 +136,17 @@ class World:
             "fingerprint": digest.hexdigest(),
             "problems": list(self.problems),
         }
+
+
+def recipe_for(data: str) -> str:
+    """The recipe that was made for such data: captions that are a photo's own, or shared words.
+
+    >>> recipe_for("openmoji")
+    'tags'
+    """
+    folder = Path(data)
+    shared = data in ("openmoji", "emoji") or (folder / FILE).exists()
+    return "tags" if shared else "image-text"
 
 
 def world_of(data: str, how: DataConfig, *, cache: Path, allow_partial: bool = False) -> World:
