@@ -32,6 +32,8 @@ class Row:
     """Of [sets], next to the widths, which are the recipe's."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """Of [sets.training], where a system is nothing without it."""
+    wide: bool = False
+    """Whether its vectors have as many numbers as a set of the recipe's has in all, K D."""
     single: bool = False
     """Whether it is a single-vector system, whose best one set systems have to beat."""
 
@@ -39,6 +41,10 @@ class Row:
 FLOOR: Final = "ridge"
 """Ridge regression into the texts' space: no training, no [sets]."""
 
+_DEVISE: Final = {"margin": 0.1}  # METHODS 3.3
+_SCAN: Final = {"batch": 64, "texts_per_item": 1}
+_CAAN: Final = {"batch": 32, "texts_per_item": 1}
+"""Cross attention costs so much for each pair of a batch that a laptop needs smaller ones."""
 _PVSE: Final = {"diversity": 0.1}  # METHODS 3.4
 _PCME: Final = {"vib": 1e-5}  # METHODS 3.5
 _PCMEPP: Final = {"vib": 1e-4}  # METHODS 3.6
@@ -48,16 +54,24 @@ SYSTEMS: Final[Mapping[str, Row]] = MappingProxyType(
         row.name: row
         for row in (
             Row(FLOOR, "ridge regression", FLOOR, single=True),
-            Row("devise", "DeViSE", "devise", single=True),
+            Row("devise", "DeViSE", "devise", training=_DEVISE, single=True),
             Row("vse", "VSE++", "vse", single=True),
             Row("vse-infinity", "VSE-infinity", "vse_infinity", single=True),
+            Row("vse-wide", "VSE++, K D wide", "vse", wide=True, single=True),
+            Row(
+                "vse-infinity-wide",
+                "VSE-infinity, K D wide",
+                "vse_infinity",
+                wide=True,
+                single=True,
+            ),
             Row("pvse", "PVSE", "pvse", training=_PVSE),
             Row("pcme", "PCME", "pcme", training=_PCME),
             Row("pcmepp", "PCME++", "pcmepp", training=_PCMEPP),
             Row("slot-attention", "Slot Attention", "slot_attention"),
             Row("dive", "DivE", "dive"),
-            Row("scan", "SCAN", "scan"),
-            Row("caan", "CAAN", "caan"),
+            Row("scan", "SCAN", "scan", training=_SCAN),
+            Row("caan", "CAAN", "caan", {"attention_hidden": 32}, _CAAN),
         )
     }
 )
@@ -160,6 +174,8 @@ def recipe_of(row: Row, recipe: Recipe) -> Recipe:
     common = {key: own[key] for key in shared if key in own and key in known}
     if own["model"] == row.model:
         common = {key: value for key, value in own.items() if key not in ("model", "training")}
+    if row.wide:
+        common["dim"] = own["dim"] * own.get("K", 1)
     loss = own["training"]["loss"]
     losses = SET_SYSTEMS[row.model][0].losses
     if loss not in losses and not (loss == "many" and "info_nce" in losses):
