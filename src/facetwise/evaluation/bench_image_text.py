@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -197,6 +199,7 @@ class _Worker:
         """In a fresh process, before its first task."""
         os.environ["FACETWISE_PROGRESS"] = "0"
         torch.set_num_threads(threads)
+        threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
         cls.here = cls(bench)
 
     @classmethod
@@ -208,3 +211,10 @@ class _Worker:
             recipe = own.bench.recipe_of(task.text)
             own.prepared = task.text, Prepared.of(own.world, recipe)
         run_one(task, own.prepared[1], own.bench.folder(task), key)
+
+
+def _end_with(parent: int) -> None:
+    """Do not outlive a parent that was killed: nobody would collect what is found."""
+    while os.getppid() == parent:
+        time.sleep(5)
+    os._exit(1)
