@@ -24,7 +24,7 @@ from facetwise.errors import FacetwiseError, InputError
 TEXTS = ["a red circle", "", "a green square left of a yellow star on a grey background", "a star"]
 
 
-class Counting(ImageEncoder):
+class Counting(LiteEncoder):
     """Remembers how many pictures it was given at a time; Ctrl-C after so many times."""
 
     def __init__(self, interrupt_after=None):

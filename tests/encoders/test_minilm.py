@@ -4,10 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from facetwise.encoders import MiniLM
+from facetwise.encoders import MiniLM, masked_mean
 from facetwise.encoders.minilm import WIDTH
 from facetwise.errors import InputError
-from facetwise.encoders import masked_mean
 
 TEXTS = ["a dog", "a puppy", "a car", "", "a very long sentence about a red circle above a square"]
 
