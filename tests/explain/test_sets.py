@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from facetwise.explain.facets import Word
 from facetwise.explain.sets import SHARES, slot_facets, slot_shares, words_read
 from facetwise.similarity import (
     SIMILARITIES,
@@ -144,3 +145,15 @@ def test_words_are_whole_and_without_special_tokens():
 
 def test_a_text_without_words_reads_none():
     assert words_read(torch.ones(2, 3) / 3, ["[CLS]", "!", "[SEP]"]) == [[], []]
+
+
+def test_of_a_query_of_one_vector_the_items_slots_are_the_facets():
+    c, shares = torch.tensor([[0.9, 0.1]]), torch.tensor([[0.7, 0.2]], dtype=torch.float64)
+    looks = torch.rand(2, 3, 3, generator=torch.Generator().manual_seed(0))
+    facets = slot_facets(c, shares, item_attention=looks, words=[[Word("whale", 1.0)]])
+    assert [facet.name for facet in facets] == ["slot 1", "slot 2"]
+    assert [facet.contribution for facet in facets] == pytest.approx([0.7, 0.2])
+    assert sum(facet.weight for facet in facets) == pytest.approx(1)
+    assert all(facet.words[0].text == "whale" for facet in facets)
+    for facet, look in zip(facets, looks, strict=True):
+        torch.testing.assert_close(facet.region, look.double())

@@ -138,7 +138,7 @@ def slot_facets(
     query_attention: Tensor | None = None,
     words: Sequence[Sequence[Word]] = (),
 ) -> list[Facet]:
-    """One facet for each slot of the query.
+    """One facet for each slot of the query; of a query with one alone, for each of the item's.
 
     Args:
         c: (K, L) similarity of each pair of slots.
@@ -149,9 +149,23 @@ def slot_facets(
 
     Returns:
         K facets in the order of the slots. A facet's region is the mean of the item's slots,
-        each by its part in this facet.
+        each by its part in this facet. Where K = 1, L facets, each with its slot's own region.
     """
     score = float(shares.sum())
+    if c.shape[0] == 1 < c.shape[1]:
+        return [
+            Facet(
+                name=f"slot {b + 1}",
+                kind="slot",
+                contribution=float(shares[0, b]),
+                similarity=float(c[0, b]),
+                weight=float(shares[0, b]) / score if score else 0.0,
+                words=tuple(words[0]) if words else (),
+                region=None if item_attention is None else item_attention[b].double(),
+                query_region=None if query_attention is None else query_attention[0].double(),
+            )
+            for b in range(c.shape[1])
+        ]
     # Shares may be negative (unlike slots); what a facet looks at is what speaks for it.
     speaks = shares.clamp_min(0) + 1e-12
     parts = speaks / speaks.sum(dim=1, keepdim=True)

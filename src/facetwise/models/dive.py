@@ -72,7 +72,7 @@ class DivEConfig(SetConfig):
     dropout: Share = 0.1
     """In the set prediction module."""
     text: Literal["set", "vector"] = "set"
-    """A text as a set like an image, or (ours, for words and tags) as one vector, a linear map."""
+    """A text as a set like an image, or (ours, for words and tags) as one vector."""
     global_weight: Weight = 1.0
     """Of the global feature in each element."""
     global_features: Literal["shared", "own"] = "shared"
@@ -113,8 +113,8 @@ class DivE(SetModel):
         self.text_global = Projection(
             self.text.global_width,
             c.dim,
-            hidden=c.hidden if c.text == "set" else 0,
-            dropout=c.feature_dropout if c.text == "set" else 0.0,
+            hidden=c.hidden,
+            dropout=c.feature_dropout,
             generator=generator,
         )
         of_image, of_text = "image" in c.direct, "text" in c.direct

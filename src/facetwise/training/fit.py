@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 
@@ -34,6 +34,12 @@ from facetwise.training.watch import Watch
 from facetwise.training.workshop import check_free, workshop
 
 __all__ = ["fit", "train_pairs", "train_sets"]
+
+_ALL: Final = 64
+"""Texts of a picture in a batch where texts are shared: as good as all."""
+
+_BANK: Final = 4096
+"""Further texts as negatives there: what is ranked against later should be ranked against now."""
 
 
 def fit(
@@ -151,9 +157,12 @@ def train_sets(
             recipe.pretrain, recipe.pretraining, material, features, encoders, folder, seed=seed
         )
         model.image.load_state_dict(tower.state_dict())
+    how = recipe.set_training
+    if how.loss == "auto" and material.shares_texts and "info_nce" in model.losses:
+        how = replace(how, loss="many", texts_per_item=_ALL, extra_texts=_BANK)
     task = SetTask(
         model,
-        recipe.set_training,
+        how,
         features,
         text_features(material.collection, encoders.texts, distinct),
         [[place[text] for text in own] for own in texts],

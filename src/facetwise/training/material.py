@@ -83,9 +83,15 @@ class Material:
         return len(self.clusters)
 
     @property
+    def shares_texts(self) -> bool:
+        """Whether most pictures share texts with others: tags, not captions."""
+        return 2 * len(self.clusters) < sum(map(bool, self.texts))
+
+    @property
     def has_texts(self) -> bool:
         """Whether a set model can learn."""
-        return self.distinct_texts >= FEWEST
+        enough = len(self.distinct) >= FEWEST and self.shares_texts
+        return enough or self.distinct_texts >= FEWEST
 
     def cluster_weights(self, clusters: Sequence[Sequence[int]]) -> Tensor:
         """How often each cluster of texts is drawn: 1 / sqrt(clusters of its group).
