@@ -75,7 +75,7 @@ VARIANTS = {
             "own globals": {"global_features": "own"},
             "a text is one vector": {"text": "vector", "similarity": "directed_smooth_chamfer"},
             "tags": {
-                "text": "vector",
+                "text": "linear",
                 "similarity": "directed_smooth_chamfer",
                 "global_features": "own",
                 "direct": ("image",),
@@ -151,7 +151,7 @@ def test_rows_are_unit_vectors_but_for_spreads_and_padding(name, model):
         assert (model.K, x.elements.shape, y.elements.shape) == (0, (12, 4, 16), (4, 6, 16))
     else:
         assert x.elements.shape == (12, model.K, model.dim)
-        one = getattr(model.config, "text", "set") == "vector"
+        one = getattr(model.config, "text", "set") != "set"
         assert y.elements.shape == (4, 1 if one else model.K, model.dim)
     if name in GAUSSIAN:
         assert model.K == 2
