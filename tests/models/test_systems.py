@@ -75,7 +75,7 @@ VARIANTS = {
             "own globals": {"global_features": "own"},
             "a text is one vector": {"text": "vector", "similarity": "directed_smooth_chamfer"},
             "tags": {
-                "text": "linear",
+                "text": "vector",
                 "similarity": "directed_smooth_chamfer",
                 "global_features": "own",
                 "direct": ("image",),

@@ -71,9 +71,8 @@ class DivEConfig(SetConfig):
     """Inner width of the blocks' MLP, 4 D in the paper; 0: `hidden`."""
     dropout: Share = 0.1
     """In the set prediction module."""
-    text: Literal["set", "vector", "linear"] = "set"
-    """A text as a set like an image, or (ours, for words and tags) as one vector: the projection of
-    its global feature, or a linear map of it, which keeps the text encoder's own geometry."""
+    text: Literal["set", "vector"] = "set"
+    """A text as a set like an image, or (ours, for words and tags) as one vector."""
     global_weight: Weight = 1.0
     """Of the global feature in each element."""
     global_features: Literal["shared", "own"] = "shared"
@@ -114,8 +113,8 @@ class DivE(SetModel):
         self.text_global = Projection(
             self.text.global_width,
             c.dim,
-            hidden=0 if c.text == "linear" else c.hidden,
-            dropout=0.0 if c.text == "linear" else c.feature_dropout,
+            hidden=c.hidden,
+            dropout=c.feature_dropout,
             generator=generator,
         )
         of_image, of_text = "image" in c.direct, "text" in c.direct
