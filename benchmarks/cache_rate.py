@@ -20,10 +20,10 @@ import torch
 from PIL import Image
 
 from facetwise.data.synthetic import shapes_collection
-from facetwise.encoders import EncoderConfig, ImageFeatures, image_features
+from facetwise.encoders import ImageFeatures, image_features
 from facetwise.models import DivEConfig
 from facetwise.progress import track
-from facetwise.training.recipe import SetTraining
+from facetwise.training.recipe import Recipe
 from image_text_step import step_times
 from machine import machine
 
@@ -83,13 +83,10 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     cache = rates(args.pictures, args.repeats)
-    step = step_times(
-        "frozen, kept features",
-        EncoderConfig(pixels=192),
-        DivEConfig(),
-        SetTraining(batch=128, texts_per_item=2),
-        args.repeats,
-    )
+    bench = Recipe.read("image-text")
+    assert isinstance(bench.sets, DivEConfig)
+    how = bench.set_training
+    step = step_times("the recipe image-text", bench.encoders, bench.sets, how, args.repeats)
     read = min(cache["read_pictures_per_second"].values())
     print(
         json.dumps(

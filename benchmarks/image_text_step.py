@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import torch
 
@@ -25,7 +26,7 @@ from facetwise.models import DivEConfig, SetModel, build_sets
 from facetwise.similarity import smooth_chamfer
 from facetwise.similarity.sets import unit
 from facetwise.training.objectives import SetBatch, objective
-from facetwise.training.recipe import SetTraining
+from facetwise.training.recipe import Recipe, SetTraining
 from machine import machine
 
 PARTS = ("forward", "loss", "backward", "optimiser")
@@ -168,14 +169,16 @@ def main() -> None:
     if args.memory:
         print(json.dumps(loss_memory(args.memory == "whole")))
         return
-    laptop = SetTraining(batch=128, texts_per_item=2)
+    bench = Recipe.read("image-text")
+    assert isinstance(bench.sets, DivEConfig)
+    laptop = bench.set_training
     paper = SetTraining(batch=200, texts_per_item=5, loss="triplet", sum_share=0.0)
-    frozen = EncoderConfig(pixels=192)
-    tuned = EncoderConfig(pixels=192, tune=("image", "text"))
+    frozen = bench.encoders
+    tuned = replace(frozen, tune=("image", "text"))
     as_published = DivEConfig(dim=1024, T=4, head_dim=512, local_mlp=True)
     steps = [
-        step_times("frozen, kept features", frozen, DivEConfig(), laptop, args.repeats),
-        step_times("both towers trained", tuned, DivEConfig(), laptop, max(1, args.repeats // 3)),
+        step_times("frozen, the recipe image-text", frozen, bench.sets, laptop, args.repeats),
+        step_times("both towers trained", tuned, bench.sets, laptop, max(1, args.repeats // 3)),
         step_times(
             "frozen, widths of the paper", frozen, as_published, paper, max(1, args.repeats // 3)
         ),

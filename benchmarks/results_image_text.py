@@ -43,7 +43,8 @@ def section(results: dict, source: Path, docs: Path) -> str:
 {machine["torch"]}). Percent; mean ± standard deviation over {results["seeds"]} seeds. All systems
 have the same frozen pictures (EfficientNet-Lite0 at {recipe["encoders"]["pixels"]} px), the same
 {data["train"]["images"]:,} training pictures, {training["steps"]} steps of {training["batch"]}
-pictures, rates and schedule; only the loss is a system's own. The moment of each training was
+pictures (cross attention, which weighs every pair anew: fewer), rates and schedule; only the loss
+is a system's own. The moment of each training was
 chosen on {data["watched"]["images"]:,} further pictures, which nothing was trained on and which
 are not reported. Ties count against the model.""",
         f"![each system beside its own mean vectors](images/{pictures[0]})",

@@ -18,10 +18,10 @@ __all__ = ["BenchImageText"]
 class BenchImageText:
     """Train image-text systems on the same features with several seeds, and compare them.
 
-    DeViSE, VSE++, VSE-infinity, PVSE, PCME, PCME++, Slot Attention, DivE, SCAN and CAAN, with the
-    same frozen encoders, batches, steps and rates, each with its own loss; ridge regression as the
-    floor. Every epoch is chosen on a part of the training data. Beside each set system stands its
-    control, the same sets as one mean vector.
+    DeViSE, VSE++, VSE-infinity, PVSE, PCME, PCME++, Slot Attention, DivE and SCAN, with the same
+    encoders, steps and rates, and the same batches (but for cross attention's smaller ones), each
+    with its own loss; ridge regression as the floor. Every epoch is chosen on a part of the
+    training data. Beside each set system stands its control, the same sets as one mean vector.
 
     Example:
         facetwise bench image-text --data Flickr8k --text minilm,glove --seeds 3
@@ -41,7 +41,7 @@ class BenchImageText:
     ] = "openmoji"
     systems: Annotated[
         str | None,
-        arg(metavar="A,B", help="Which systems.", help_behavior_hint="(default: all)"),
+        arg(metavar="A,B", help="Which systems.", help_behavior_hint="(default: all but caan)"),
     ] = None
     text: Annotated[str, arg(metavar="A,B", help="Text encoders: minilm, glove.")] = "minilm"
     seeds: Annotated[int, arg(help="How many seeds.")] = 3

@@ -22,7 +22,7 @@ from facetwise.errors import InputError
 from facetwise.evaluation.bench_intervals import differences
 from facetwise.evaluation.bench_machine import machine
 from facetwise.evaluation.bench_run import Prepared, Task, finished, key_of, run_one
-from facetwise.evaluation.bench_systems import SYSTEMS, TEXTS, Row, ablations
+from facetwise.evaluation.bench_systems import TEXTS, Row, ablations, rows
 from facetwise.evaluation.bench_worlds import World, recipe_for, world_of
 from facetwise.progress import bar
 from facetwise.training import Recipe
@@ -54,7 +54,7 @@ class Bench:
     cache: Path
     recipe: str | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
-    rows: tuple[Row, ...] = tuple(SYSTEMS.values())
+    rows: tuple[Row, ...] = rows(None)
     texts: tuple[str, ...] = ("minilm",)
     seeds: int = 3
     ablations: bool = False

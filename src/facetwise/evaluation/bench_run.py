@@ -37,8 +37,6 @@ __all__ = ["FIGURES", "Prepared", "Task", "finished", "key_of", "run_one", "term
 
 FIGURES: Final = "figures.json"
 _TERMS: Final = "terms.safetensors"
-_LOOKS: Final = 12
-"""How often a training is watched."""
 _ROWS: Final = 1024
 
 
@@ -100,7 +98,7 @@ class Prepared:
 def key_of(task: Task, recipe: Recipe, world: Mapping[str, Any]) -> dict[str, Any]:
     """What decides how a run turns out; figures under another key are computed anew."""
     own = recipe.to_dict() if task.row.name == FLOOR else recipe_of(task.row, recipe).to_dict()
-    key = {"recipe": own, "seed": task.seed, "data": world["fingerprint"], "looks": _LOOKS}
+    key = {"recipe": own, "seed": task.seed, "data": world["fingerprint"], "looks": task.row.looks}
     kept: dict[str, Any] = json.loads(json.dumps(key))
     return kept
 
@@ -182,7 +180,7 @@ def _trained(
             with clock.paused():
                 return prepared.watched.score(model, world.figure)
 
-        return Watch(max(1, -(-recipe.set_training.steps // _LOOKS)), score)
+        return Watch(max(1, -(-recipe.set_training.steps // task.row.looks)), score)
 
     with clock:
         model = train_sets(
