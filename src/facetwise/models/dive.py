@@ -68,7 +68,7 @@ class DivEConfig(SetConfig):
     head_dim: Count = 32
     """Inner width of a head of the module; 512 in the paper."""
     block_hidden: Annotated[int, Within(0)] = 0
-    """Inner width of the blocks' MLP, 4 D in the paper; 0: `hidden`."""
+    """Inner width of the blocks' MLP, 4 D in the paper; 0: as `hidden`."""
     dropout: Share = 0.1
     """In the set prediction module."""
     text: Literal["set", "vector"] = "set"
@@ -198,7 +198,7 @@ class DivE(SetModel):
         generator: torch.Generator | None,
     ) -> nn.Module:
         c = self.config
-        hidden = c.block_hidden or c.hidden
+        hidden = c.block_hidden or c.hidden or 4 * c.dim
         if c.head == "pie_net":
             return PIENet(c.dim, local_dim, K=c.K, dropout=c.dropout, generator=generator)
         if c.head == "transformer":

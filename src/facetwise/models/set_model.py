@@ -10,12 +10,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from facetwise.config import Count, Share
+from facetwise.config import Count, Share, Within
 from facetwise.encoders import ImageFeatures, Towers
 from facetwise.heads import ElementSet, Projection, start_as_ridge
 from facetwise.losses import diversity, mmd
@@ -33,8 +33,8 @@ class SetConfig:
 
     dim: Count = 256
     """D; 1024 in the papers, whose features are four times as many."""
-    hidden: Count = 512
-    """Inner width of the projections' residual MLP; 0 layers of it in some papers."""
+    hidden: Annotated[int, Within(0)] = 512
+    """Inner width of the projections' residual MLP; 0: a linear map alone, as in some papers."""
     feature_dropout: Share = 0.2
     """Of what the towers give; not in the papers, which train their towers."""
 
