@@ -47,7 +47,7 @@ def _systems(results: Mapping[str, Any]) -> Figure:
     names = [name for name in results["systems"] if name not in swaps(results)]
     texts = results["texts"]
     figure = _figure(4.6 * len(texts) + 1.6, 0.36 * len(names) + 1.6)
-    panels = figure.subplots(1, len(texts), sharey=True, squeeze=False)[0]
+    panels = figure.subplots(1, len(texts), sharex=True, sharey=True, squeeze=False)[0]
     for panel, text in zip(panels, texts, strict=True):
         _dots(panel, results, text, names)
         panel.set_title(f"text encoder: {text}", fontsize=10)
@@ -121,7 +121,8 @@ def _legend(figure: Figure, panel: Axes) -> None:
 def _what(results: Mapping[str, Any]) -> str:
     part, data = results["main"], results["data"]["name"]
     what = "RSUM" if results["data"]["figure"] == "rsum" else "mAP@R, mean of both ways"
-    return f"{what} ({data}, {part}; {results['seeds']} seeds)"
+    seeds = results["seeds"]
+    return f"{what} ({data}, {part}; {seeds} seed{'s' if seeds > 1 else ''})"
 
 
 def _figures(results: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> list[float]:
