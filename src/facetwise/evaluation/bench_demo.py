@@ -131,7 +131,10 @@ def compare(
     folder.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
     seconds: dict[str, float] = {}
-    rival = replace(shared.recipe, sets=VSEConfig(), pairs=SiameseConfig())
+    own = _dive_config(shared.recipe)
+    # One vector of as many numbers as a set has in all.
+    single_vector = VSEConfig(own.dim * own.K, own.hidden, own.feature_dropout)
+    rival = replace(shared.recipe, sets=single_vector, pairs=SiameseConfig())
     rival = replace(rival, pair_training=replace(rival.pair_training, margin=SIAMESE_MARGIN))
 
     def timed(name: str, since: float) -> None:

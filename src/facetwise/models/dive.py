@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -198,50 +198,29 @@ class DivE(SetModel):
         generator: torch.Generator | None,
     ) -> nn.Module:
         c = self.config
-        hidden = c.block_hidden or c.hidden or 4 * c.dim
         if c.head == "pie_net":
             return PIENet(c.dim, local_dim, K=c.K, dropout=c.dropout, generator=generator)
-        if c.head == "transformer":
-            return TransformerHead(
-                c.dim,
-                local_dim,
-                K=c.K,
-                T=c.T,
-                positions=positions,
-                global_weight=c.global_weight,
-                slot_gain=c.slot_gain,
-                heads=c.heads,
-                hidden=hidden,
-                dropout=c.dropout,
-                generator=generator,
-            )
+        shared: dict[str, Any] = {
+            "K": c.K,
+            "T": c.T,
+            "hidden": c.block_hidden or c.hidden or 4 * c.dim,
+            "positions": positions,
+            "global_weight": c.global_weight,
+            "slot_gain": c.slot_gain,
+            "generator": generator,
+        }
         if c.head == "slot_attention":
-            return SlotAttention(
-                c.dim,
-                local_dim,
-                K=c.K,
-                T=c.T,
-                hidden=hidden,
-                positions=positions,
-                global_weight=c.global_weight,
-                slot_gain=c.slot_gain,
-                generator=generator,
-            )
+            return SlotAttention(c.dim, local_dim, **shared)
+        shared |= {"heads": c.heads, "dropout": c.dropout}
+        if c.head == "transformer":
+            return TransformerHead(c.dim, local_dim, **shared)
         return SetPrediction(
             c.dim,
             local_dim,
-            K=c.K,
-            T=c.T,
-            positions=positions,
-            global_weight=c.global_weight,
-            slot_gain=c.slot_gain,
-            heads=c.heads,
             head_dim=c.head_dim,
-            hidden=hidden,
-            dropout=c.dropout,
             slots=c.slots,
             update=c.update,
             legacy_padding=c.legacy_padding,
             legacy_positions=c.legacy_positions,
-            generator=generator,
+            **shared,
         )
