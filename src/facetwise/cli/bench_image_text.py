@@ -26,7 +26,7 @@ class BenchImageText:
     Example:
         facetwise bench image-text --data Flickr8k --text minilm,glove --seeds 3
         facetwise bench image-text --data emoji --systems vse,dive --seeds 1
-        facetwise bench image-text --systems dive --ablations --jobs 2
+        facetwise bench image-text --systems dive --ablations similarity,head --jobs 2
     """
 
     interrupted: ClassVar[str] = "finished runs are kept; the same command goes on from there"
@@ -46,8 +46,13 @@ class BenchImageText:
     text: Annotated[str, arg(metavar="A,B", help="Text encoders: minilm, glove.")] = "minilm"
     seeds: Annotated[int, arg(help="How many seeds.")] = 3
     ablations: Annotated[
-        Flag, arg(help="Train DivE's swaps as well: similarity, head, K, alpha and more.")
-    ] = False
+        str | None,
+        arg(
+            metavar="A,B",
+            help="Train DivE's swaps as well: similarity, head, K, alpha, T, global, or all.",
+            help_behavior_hint="(default: none)",
+        ),
+    ] = None
     recipe: Annotated[
         str | None,
         arg(
@@ -76,7 +81,7 @@ class BenchImageText:
         """Train, measure, print tables, and write JSON and plots."""
         from ..evaluation.bench_image_text import Bench, run_bench
         from ..evaluation.bench_plots import write_plots
-        from ..evaluation.bench_systems import rows
+        from ..evaluation.bench_systems import groups_of, rows
         from ..evaluation.bench_tables import bench_tables
         from ..evaluation.request import default_cache
         from ..files import write_text
@@ -90,7 +95,7 @@ class BenchImageText:
             rows=rows(self.systems),
             texts=tuple(name.strip() for name in self.text.split(",") if name.strip()),
             seeds=self.seeds,
-            ablations=self.ablations,
+            ablations=groups_of(self.ablations),
             jobs=self.jobs,
             allow_partial=self.allow_partial,
         )

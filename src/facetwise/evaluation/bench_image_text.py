@@ -44,7 +44,7 @@ class Bench:
         rows: the systems.
         texts: the text encoders.
         seeds: how many.
-        ablations: whether DivE's swaps are trained as well, with the first text encoder.
+        ablations: groups of DivE's swaps to train as well, with the first text encoder.
         jobs: how many trainings at a time, each in a process of its own.
         allow_partial: go on when published counts are not reached.
     """
@@ -57,7 +57,7 @@ class Bench:
     rows: tuple[Row, ...] = rows(None)
     texts: tuple[str, ...] = ("minilm",)
     seeds: int = 3
-    ablations: bool = False
+    ablations: tuple[str, ...] = ()
     jobs: int = 1
     allow_partial: bool = False
 
@@ -77,7 +77,10 @@ class Bench:
     @property
     def groups(self) -> dict[str, tuple[Row, ...]]:
         """Of the ablation; empty without."""
-        return ablations(self.recipe_of(self.texts[0])) if self.ablations else {}
+        if not self.ablations:
+            return {}
+        every = ablations(self.recipe_of(self.texts[0]))
+        return {name: own for name, own in every.items() if name in self.ablations}
 
     @property
     def tasks(self) -> Iterator[Task]:

@@ -17,7 +17,7 @@ from facetwise.errors import InputError
 from facetwise.models import SET_SYSTEMS, SetConfig
 from facetwise.training import Recipe
 
-__all__ = ["FLOOR", "SYSTEMS", "TEXTS", "Row", "ablations", "recipe_of", "rows"]
+__all__ = ["FLOOR", "SYSTEMS", "TEXTS", "Row", "ablations", "groups_of", "recipe_of", "rows"]
 
 
 @dataclass(frozen=True)
@@ -138,6 +138,24 @@ def rows(names: str | None) -> tuple[Row, ...]:
     if not asked:
         raise InputError(f"--systems names none; there are {', '.join(SYSTEMS)}")
     return tuple(SYSTEMS[name] for name in dict.fromkeys(asked))
+
+
+def groups_of(names: str | None) -> tuple[str, ...]:
+    """The groups of swaps called ``a,b``; ``all`` is all of them, None none.
+
+    Raises:
+        InputError: there is no such group.
+
+    >>> groups_of("K,T")
+    ('K', 'T')
+    """
+    if names is None:
+        return ()
+    asked = tuple(_SWAPS) if names == "all" else tuple(name.strip() for name in names.split(","))
+    for name in asked:
+        if name not in _SWAPS:
+            raise InputError(f"--ablations: no {name!r}; there are {', '.join(_SWAPS)}, or all")
+    return asked
 
 
 def ablations(recipe: Recipe) -> dict[str, tuple[Row, ...]]:
