@@ -138,14 +138,27 @@ def _unpack(file: Path, folder: Path, package: Package) -> None:
                         f"{package.name}@{package.version} unpacks to more than "
                         f"{MAX_BYTES // 1_000_000} MB or {_MAX_FILES} files; it is not taken"
                     )
-                member.name = str(inside)
-                archive.extract(member, folder, filter="data")
+                _write(archive, member, folder, inside)
     except (tarfile.TarError, EOFError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the disk, not the archive
         raise InputError(f"{package.name}: the archive is damaged ({error}); try again") from error
     if not (folder / "package.json").is_file():
         raise InputError(f"{package.name}@{package.version} is no npm package: no package.json")
+
+
+def _write(
+    archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, inside: PurePosixPath
+) -> None:
+    """One plain file. Not by `TarFile.extract`: before Python 3.11.4 it has no filter."""
+    if inside.is_absolute() or ".." in inside.parts:
+        raise tarfile.ReadError(f"{member.name!r} would be outside the destination")
+    content = archive.extractfile(member)
+    assert content is not None  # of a plain file
+    target = folder / inside
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with content, target.open("wb") as out:
+        shutil.copyfileobj(content, out)
 
 
 def _kept(name: PurePosixPath) -> bool:
