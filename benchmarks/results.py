@@ -84,7 +84,8 @@ Written by `benchmarks/results.py` from `results/bench-demo.json`, which
 {len(runs)} seeds of training, one split.
 
 OpenMoji, {first["images"]} pictures and {first["texts"]} texts of concepts that were never seen in
-training (split {recipe["data"]["split_seed"]}; the pair model's steps, rates and weights were chosen on split 0).
+training (split {recipe["data"]["split_seed"]}; the pair model's steps, rates and weights were
+chosen on split 0).
 All rows have the same frozen encoders, EfficientNet-Lite0 at {recipe["encoders"]["pixels"]} px and
 MiniLM, and the trained ones the same batches, steps and schedule. Ties count against the model.
 
@@ -93,7 +94,8 @@ MiniLM, and the trained ones the same batches, steps and schedule. Ties count ag
 {texts}
 
 *By mean vectors* is the control: every set replaced by its one normalised mean vector; where it is
-as good, the sets work as a single vector. The single vector has as many numbers as a set has in all.
+as good, the sets work as a single vector. The single vector has as many numbers as a set has in
+all.
 The set model's settings were chosen on the emoji by nine artists, among whose concepts are many of
 these.
 

@@ -46,8 +46,8 @@ have the same frozen pictures (EfficientNet-Lite0 at {recipe["encoders"]["pixels
 pictures (cross attention, which weighs every pair anew: fewer), rates and schedule; only the loss
 is a system's own. The moment of each training was
 chosen on {data["watched"]["images"]:,} further pictures, which nothing was trained on and which
-are not reported. Ties count against the model. MiniLM has seen captions of Flickr30K and COCO in its
-own training.""",
+are not reported. Ties count against the model. MiniLM has seen captions of Flickr30K and COCO in
+its own training.""",
         f"![each system beside its own mean vectors](images/{pictures[0]})",
     ]
     for text in results["texts"]:
