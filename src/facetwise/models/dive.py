@@ -151,6 +151,11 @@ class DivE(SetModel):
         return NamedSimilarity(name, options)
 
     @property
+    def whole_texts(self) -> bool:
+        """Where a text is one vector."""
+        return self.config.text == "vector"
+
+    @property
     def starts(self) -> tuple[Projection, Projection]:
         """The global projections."""
         return self.image_global, self.text_global

@@ -85,6 +85,11 @@ class SetModel(nn.Module, ABC):
         """Psi (B, L, C), phi (B, P), mask (B, L) true where a token is real -> sets (B, K, D)."""
 
     @property
+    def whole_texts(self) -> bool:
+        """Whether a text's global feature is all it looks at: thousands in a batch are cheap."""
+        return False
+
+    @property
     def starts(self) -> tuple[Projection, Projection] | None:
         """The projections of the global features, if they may start as ridge regression."""
         return None

@@ -42,6 +42,11 @@ class VSE(SetModel):
         return NamedSimilarity("average")
 
     @property
+    def whole_texts(self) -> bool:
+        """Words are nothing to it."""
+        return True
+
+    @property
     def starts(self) -> tuple[Projection, Projection]:
         """The projections."""
         return self.image_global, self.text_global

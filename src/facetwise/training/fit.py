@@ -159,7 +159,10 @@ def train_sets(
         model.image.load_state_dict(tower.state_dict())
     how = recipe.set_training
     if how.loss == "auto" and material.shares_texts and "info_nce" in model.losses:
-        how = replace(how, loss="many", texts_per_item=_ALL, extra_texts=_BANK)
+        if model.whole_texts:
+            how = replace(how, loss="many", texts_per_item=_ALL, extra_texts=_BANK)
+        else:  # a head over the words of thousands of texts would take all the time
+            how = replace(how, loss="many", extra_texts=how.batch)
     task = SetTask(
         model,
         how,

@@ -47,8 +47,8 @@ class SetTraining:
     """Texts of each picture in a batch."""
     loss: Literal["auto", "info_nce", "many", "triplet", "rank", "own"] = "auto"
     """What is minimised (`training.objectives`); ``auto``: what the system is mostly trained by,
-    but where most pictures share texts with others, and it may be, ``many``: InfoNCE with all texts
-    that hold for a picture as its positives, and up to 4,096 others as negatives."""
+    but where most pictures share texts with others, and it may be, ``many``: InfoNCE with all of
+    the batch's texts that hold for a picture as its positives, and others as negatives."""
     extra_texts: Annotated[int, Within(0)] = 0
     """With ``many``: further texts in each batch, as negatives."""
     rarity: Share = 0.5
