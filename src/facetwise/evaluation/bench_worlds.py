@@ -191,7 +191,12 @@ def _flickr8k(folder: Path, how: DataConfig, cache: Path, allow_partial: bool) -
     held = min(WATCHED, len(train) // 4)
     watched, kept = sorted(order[:held]), sorted(order[held:])
     rows = range(len(dev))
-    problems = [str(problem) for part in parts.values() for problem in part.problems]
+    # Figures are passed on: they name the folder, not the way to it on this machine.
+    problems = [
+        str(problem).replace(str(folder), folder.name)
+        for part in parts.values()
+        for problem in part.problems
+    ]
     return World(
         "flickr8k",
         "rsum",

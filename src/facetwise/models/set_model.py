@@ -129,16 +129,6 @@ class SetModel(nn.Module, ABC):
             return diversity(x.slots) + diversity(y.slots)
         return None
 
-    def own_loss(self, x: ElementSet, y: ElementSet, owner: Tensor) -> Tensor:
-        """The loss ``own``, of systems that have one.
-
-        Args:
-            x: of B images.
-            y: of C texts.
-            owner: (C,) which image each belongs to.
-        """
-        raise NotImplementedError
-
     # -- the way through ------------------------------------------------------------------------
 
     def fit_statistics(self, features: ImageFeatures) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from facetwise.models import SetModel
     from facetwise.training.recipe import SetTraining
 
-__all__ = ["OBJECTIVES", "Objective", "SetBatch", "objective"]
+__all__ = ["OBJECTIVES", "HasOwnLoss", "Objective", "SetBatch", "objective"]
 
 
 class SetBatch(NamedTuple):
@@ -39,6 +39,14 @@ class SetBatch(NamedTuple):
     """(B, C) bool: which texts hold for which image; more than by owner where texts are shared."""
     rarity: Tensor
     """(C,) weight of each text: of one that many pictures share little (`many`)."""
+
+
+@runtime_checkable
+class HasOwnLoss(Protocol):
+    """A system that brings the loss ``own``."""
+
+    def own_loss(self, x: ElementSet, y: ElementSet, owner: Tensor) -> Tensor:
+        """Of B images and C texts, owner (C,) which image each belongs to -> a scalar."""
 
 
 class Objective(Protocol):
@@ -93,6 +101,7 @@ def _many(model: SetModel, batch: SetBatch, how: SetTraining) -> Tensor:
 
 def _own(model: SetModel, batch: SetBatch, how: SetTraining) -> Tensor:
     """Of systems that have one of their own: PCME, PCME++."""
+    assert isinstance(model, HasOwnLoss)  # `objective` has seen to it
     return model.own_loss(batch.x, batch.y, batch.owner)
 
 
