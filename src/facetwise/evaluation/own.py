@@ -29,7 +29,7 @@ from facetwise.evaluation.report import PairFigures, Report
 from facetwise.evaluation.rerank import RERANKED, Reranked, pair_scorer, two_stages
 from facetwise.evaluation.scorers import cosine_scorer
 from facetwise.metrics.positives import Positives
-from facetwise.models import PAN, Model
+from facetwise.models import Model, PairModel
 from facetwise.similarity import relevance_entropy, relevance_mass
 
 __all__ = ["Split", "evaluate", "evaluated_rows", "pair_figures", "set_figures"]
@@ -70,7 +70,7 @@ def evaluate(
         if len(rows) < 2:
             raise InputError(f"{collection.path}: the two runs have no {name} pictures in common")
     features = image_features(collection, model.image_encoder, rows)
-    embedding = model.embed_features(features)
+    embedding = model.embed_features(features, model.known(collection, rows))
     groups = group_labels([collection.groups[row] for row in rows])
     texts = [
         [
@@ -178,7 +178,7 @@ def _encoded(model: Model, collection: Collection, x: Tensor, texts: Sequence[st
 
 
 def pair_figures(
-    pan: PAN,
+    pan: PairModel,
     collection: Collection,
     rows: Sequence[int],
     features: ImageFeatures,
@@ -186,7 +186,7 @@ def pair_figures(
     groups: Tensor,
 ) -> PairFigures:
     """PAN, its controls, and what weighing does."""
-    plain = pan.norm(features.pooled)
+    first, plain = pan.untrained(pan.prepare(features))
     cosine = F.normalize(h, dim=-1)
 
     def by_features(q: Tensor, g: Tensor) -> Tensor:
@@ -199,7 +199,7 @@ def pair_figures(
     def by_model(q: Tensor, g: Tensor, factors: Tensor | None = None) -> Tensor:
         return pan.against(h[q], h[g], factors)
 
-    last_layer = cosine_scorer("last layer", plain[:, : pan.norm.widths[0]])
+    last_layer = cosine_scorer("last layer", first)
     pair_entropy, mean_entropy, free = _relevance(pan, h)
     attributes = collection.attributes.rows(torch.tensor(list(rows)))
     some = torch.arange(len(rows))[:: max(1, len(rows) // 500)]  # enough for a percent
@@ -227,7 +227,7 @@ def pair_figures(
     )
 
 
-def _relevance(pan: PAN, h: Tensor) -> tuple[float, float, float]:
+def _relevance(pan: PairModel, h: Tensor) -> tuple[float, float, float]:
     """Entropy of a pair's relevance, of the mean relevance, and the mass on free conditions."""
     g = torch.Generator().manual_seed(0)
     i = torch.randint(len(h), (_ENTROPY_PAIRS,), generator=g)

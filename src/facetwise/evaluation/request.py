@@ -141,7 +141,8 @@ class Request:
             encoder = model.image_encoder
             if encoder.fingerprint not in features:
                 features[encoder.fingerprint] = image_features(collection, encoder, rows)
-            found.append(image_scorers(model, features[encoder.fingerprint], self.using))
+            known = model.known(collection, rows)
+            found.append(image_scorers(model, features[encoder.fingerprint], self.using, known))
         names = {tuple(scorer.name for scorer in one) for one in found}
         if len(names) > 1:
             raise InputError(

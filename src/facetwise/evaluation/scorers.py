@@ -11,7 +11,7 @@ from torch import Tensor
 
 from facetwise.encoders import ImageFeatures
 from facetwise.errors import InputError
-from facetwise.models import Model
+from facetwise.models import Known, Model
 from facetwise.similarity import SetSimilarity, score_matrix, score_pairs
 
 __all__ = ["Embedded", "Scorer", "cosine_scorer", "ensemble", "image_scorers", "set_scorer"]
@@ -118,7 +118,7 @@ def ensemble(scorers: Sequence[Scorer], name: str = "") -> Scorer:
 
 
 def image_scorers(
-    model: Model, features: ImageFeatures, using: str | None = None
+    model: Model, features: ImageFeatures, using: str | None = None, known: Known = Known()
 ) -> tuple[Scorer, ...]:
     """How a run compares pictures, and the controls beside it.
 
@@ -126,6 +126,7 @@ def image_scorers(
         model: the run.
         features: of the pictures.
         using: ``pairs`` or ``sets``; by default the pair model where there is one.
+        known: what else is known of the items (`Model.known`).
 
     Returns:
         The run's own scorer (``pairs`` or ``sets``); then of a pair model its head under the plain
@@ -141,29 +142,30 @@ def image_scorers(
     if (using == "pairs" and not model.has_pairs) or (using == "sets" and not model.has_sets):
         has = "sets" if model.has_sets else "pairs"
         raise InputError(f"--using {using}: this run has no such model, only {has}")
-    embedding = model.embed_features(features)
+    embedding = model.embed_features(features, known)
     if using == "sets" or not model.has_pairs:
         assert embedding.sets is not None and model.sets is not None
+        frozen = model.sets.image.untrained(features.pooled)
         means = model.sets.similarity.mean_vectors(embedding.sets)
         return (
             set_scorer("sets", embedding.sets, model.sets.similarity),
             cosine_scorer("mean vectors", means),
-            *_untrained(model.sets.image.untrained(features.pooled), model),
+            *_untrained(frozen[:, : model.image_encoder.parts[0]], frozen),
         )
     pan = model.pairs
     assert embedding.pairs is not None and pan is not None
-    pairs = Embedded(embedding.pairs, pan.against, pan.conditional.listed)
+    pairs = Embedded(embedding.pairs, pan.similarity.against, pan.similarity.listed)
     return (
         Scorer("pairs", (pairs,)),
         cosine_scorer("head, cosine", embedding.pairs),
-        *_untrained(pan.norm(features.pooled), model),
+        *_untrained(*pan.untrained(pan.prepare(features))),
     )
 
 
-def _untrained(features: Tensor, model: Model) -> tuple[Scorer, Scorer]:
-    """Of the standardised features (N, P), whose first part is the last layer."""
+def _untrained(last_layer: Tensor, features: Tensor) -> tuple[Scorer, Scorer]:
+    """Of the standardised features (N, P), and their part that is the last layer."""
     return (
-        cosine_scorer("last layer", features[:, : model.image_encoder.parts[0]]),
+        cosine_scorer("last layer", last_layer),
         cosine_scorer("frozen features", features),
     )
 

@@ -81,7 +81,12 @@ def triplet(
 
 
 def batch_triplet(
-    scores: Tensor, labels: Tensor, *, margin: float = 0.2, hardest: float = 0.1
+    scores: Tensor,
+    labels: Tensor,
+    *,
+    margin: float = 0.2,
+    hardest: float = 0.1,
+    negatives: Tensor | None = None,
 ) -> Tensor:
     """Metric-learning triplet loss over a labelled batch.
 
@@ -93,6 +98,7 @@ def batch_triplet(
         labels: (P,) integers.
         margin: in units of the scores.
         hardest: share of each anchor's negatives that count, in (0, 1]; at least one.
+        negatives: (P, P) bool; only these items of other labels count as an anchor's negatives.
 
     Returns:
         A scalar, float32 at least; 0 where no triplet exists.
@@ -109,7 +115,8 @@ def batch_triplet(
         )
     scores = scores if scores.dtype == torch.float64 else scores.float()
     same = labels.unsqueeze(1) == labels
-    hard, counted = _hardest(scores, same, _share(hardest))
+    excluded = same if negatives is None else same | ~negatives
+    hard, counted = _hardest(scores, excluded, _share(hardest))
     positives = same & ~torch.eye(p, dtype=torch.bool, device=scores.device)
     anchor, positive = positives.nonzero(as_tuple=True)
     triplets = _mean_hinge(

@@ -5,7 +5,9 @@ from facetwise.models.devise import DeViSE, DeViSEConfig
 from facetwise.models.dive import DivE, DivEConfig
 from facetwise.models.embedding import ImageEmbedding, TextEmbedding
 from facetwise.models.model import Model
-from facetwise.models.pan import PAN, Condition, PANConfig
+from facetwise.models.pair_model import Condition, Known, PairConfig, PairModel, Taught
+from facetwise.models.pair_systems import PAIR_SYSTEMS, build_pairs
+from facetwise.models.pan import PAN, PANConfig
 from facetwise.models.pcme import PCME, PCMEConfig
 from facetwise.models.pcmepp import PCMEPP, PCMEPPConfig
 from facetwise.models.pvse import PVSE, PVSEConfig
@@ -21,6 +23,7 @@ from facetwise.models.vse_infinity import VSEInfinity, VSEInfinityConfig
 
 __all__ = [
     "CAAN",
+    "PAIR_SYSTEMS",
     "PAN",
     "PCME",
     "PCMEPP",
@@ -35,11 +38,14 @@ __all__ = [
     "DivE",
     "DivEConfig",
     "ImageEmbedding",
+    "Known",
     "Model",
     "PANConfig",
     "PCMEConfig",
     "PCMEPPConfig",
     "PVSEConfig",
+    "PairConfig",
+    "PairModel",
     "SCANConfig",
     "SetConfig",
     "SetModel",
@@ -47,12 +53,14 @@ __all__ = [
     "SiameseConfig",
     "SlotAttentionConfig",
     "SlotAttentionModel",
+    "Taught",
     "TextEmbedding",
     "VSEConfig",
     "VSEInfinity",
     "VSEInfinityConfig",
     "VirTex",
     "VirTexConfig",
+    "build_pairs",
     "build_sets",
     "load",
 ]

@@ -25,9 +25,10 @@ from facetwise.encoders import (
 )
 from facetwise.errors import InputError
 from facetwise.models.embedding import ImageEmbedding, TextEmbedding, joined, padded
-from facetwise.models.pan import PAN, Condition
+from facetwise.models.known import known_of
+from facetwise.models.pair_model import Condition, Known, PairModel
 from facetwise.models.set_model import SetModel
-from facetwise.similarity import ConditionalSimilarity, NamedSimilarity, PairScore, score_matrix
+from facetwise.similarity import NamedSimilarity, PairScore, PairSimilarity, score_matrix
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -63,7 +64,7 @@ class Model:
         encoders: Encoders,
         *,
         sets: SetModel | None,
-        pairs: PAN | None,
+        pairs: PairModel | None,
         trained_on: frozenset[str] = frozenset(),
         name: str = "",
     ) -> None:
@@ -122,9 +123,9 @@ class Model:
         return () if self.pairs is None else self.pairs.conditions
 
     @property
-    def conditional(self) -> ConditionalSimilarity | None:
-        """PAN's similarity over pair features, if there is a pair model."""
-        return None if self.pairs is None else self.pairs.conditional
+    def pair_similarity(self) -> PairSimilarity | None:
+        """How the pair model compares two vectors, if there is one."""
+        return None if self.pairs is None else self.pairs.similarity
 
     @cached_property
     def fingerprint(self) -> str:
@@ -140,7 +141,9 @@ class Model:
             for name, value in sorted(part.state_dict().items()):
                 digest.update(name.encode())
                 digest.update(value.detach().cpu().contiguous().numpy().tobytes())
-        digest.update("|".join(condition.name for condition in self.conditions).encode())
+        named = [condition.name for condition in self.conditions]
+        types = [] if self.pairs is None else self.pairs.taught.types
+        digest.update("|".join([*named, *types]).encode())
         return digest.hexdigest()
 
     # -- embedding ------------------------------------------------------------------------------
@@ -196,22 +199,27 @@ class Model:
         """The pictures in `rows` of a collection (all of them by default), by cached features."""
         rows = range(len(collection)) if rows is None else rows
         features = image_features(collection, self.image_encoder, rows)
-        return self.embed_features(features)
+        return self.embed_features(features, self.known(collection, rows))
+
+    def known(self, collection: Collection, rows: Sequence[int]) -> Known:
+        """What the pair model wants to know of a collection's items beside their pictures."""
+        if self.pairs is None:
+            return Known()
+        return known_of(collection, rows, self.pairs.config, self.pairs.taught)
 
     @torch.no_grad()
-    def embed_features(self, features: ImageFeatures) -> ImageEmbedding:
-        """Features of frozen encoders -> embeddings."""
-        return joined(
-            [
-                self._heads(
-                    ImageFeatures(
-                        features.grid[start : start + _BATCH],
-                        features.pooled[start : start + _BATCH],
-                    )
-                )
-                for start in range(0, max(len(features.pooled), 1), _BATCH)
-            ]
-        )
+    def embed_features(self, features: ImageFeatures, known: Known = Known()) -> ImageEmbedding:
+        """Features of frozen encoders, and what else is known of the items -> embeddings.
+
+        Each item by itself: edges between them are for protocols that have some.
+        """
+        parts: list[ImageEmbedding] = []
+        for start in range(0, max(len(features.pooled), 1), _BATCH):
+            rows = slice(start, start + _BATCH)
+            some = ImageFeatures(features.grid[rows], features.pooled[rows])
+            types = None if known.types is None else known.types[rows]
+            parts.append(self._heads(some, Known(types)))
+        return joined(parts)
 
     @torch.no_grad()
     def embed_texts(
@@ -279,7 +287,7 @@ class Model:
         return self.sets
 
     @torch.no_grad()
-    def _heads(self, features: ImageFeatures) -> ImageEmbedding:
+    def _heads(self, features: ImageFeatures, known: Known = Known()) -> ImageEmbedding:
         sets = attention = pairs = None
         if self.sets is not None:
             out = self.sets.images(*self.sets.prepare(features))
@@ -287,7 +295,7 @@ class Model:
             if not isinstance(self.image_encoder, RegionFile):  # nobody knows where those lie
                 attention = out.attention.unflatten(-1, _places(out.attention.shape[-1], features))
         if self.pairs is not None:
-            pairs = self.pairs.embed(features.pooled)
+            pairs = self.pairs.embed(self.pairs.prepare(features), known)
         return ImageEmbedding(sets, attention, pairs)
 
 

@@ -16,7 +16,7 @@ features (FIELDNOTES, PAN 1 and 5):
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
 from typing import Annotated
@@ -25,35 +25,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from facetwise.config import Count, Positive, Share, Within
+from facetwise.config import Count, Positive, Within
 from facetwise.encoders import PartNorm
 from facetwise.encoders.lite import PARTS
 from facetwise.errors import InputError
-from facetwise.similarity import ConditionalSimilarity, PairScore
+from facetwise.models.pair_model import Condition, Known, PairConfig, PairModel, Taught
+from facetwise.similarity import ConditionalSimilarity
 
-__all__ = ["PAN", "Condition", "PANConfig"]
-
-
-@dataclass(frozen=True)
-class Condition:
-    """A respect in which two images are similar or not.
-
-    Attributes:
-        name: the attribute group, or ``free 1``, ``free 2``, ...
-        group: the attribute group that it was taught, None if it is free.
-    """
-
-    name: str
-    group: str | None
-
-    @property
-    def supervised(self) -> bool:
-        """Whether attributes taught it."""
-        return self.group is not None
+__all__ = ["PAN", "PANConfig"]
 
 
 @dataclass(frozen=True)
-class PANConfig:
+class PANConfig(PairConfig):
     """What makes a PAN model."""
 
     free: Annotated[int, Within(0)] = 2
@@ -62,28 +45,28 @@ class PANConfig:
     """Width of a condition's block."""
     steepness: Positive = 5.0
     """a of the metric start (FIELDNOTES, PAN 1)."""
-    feature_dropout: Share = 0.2
-    """Of the frozen features, in training."""
 
 
-class PAN(nn.Module):
+class PAN(PairModel):
     """Frozen pooled features to blocks h, and pairs of them to conditions and relevance."""
+
+    config: PANConfig
 
     def __init__(
         self,
         config: PANConfig,
-        groups: Sequence[str],
+        taught: Taught = Taught(),
         generator: torch.Generator | None = None,
         parts: Sequence[int] = PARTS,
     ) -> None:
-        super().__init__()
-        self.config = config
-        free = (name for k in count(1) if (name := f"free {k}") not in groups)
-        self.conditions = (
-            *(Condition(group, group) for group in groups),
+        super().__init__(config, taught)
+        named = {condition.name for condition in taught.conditions}
+        free = (name for k in count(1) if (name := f"free {k}") not in named)
+        self._conditions = (
+            *taught.conditions,
             *(Condition(name, None) for name in islice(free, config.free)),
         )
-        M = len(self.conditions)
+        M = len(self._conditions)
         self.norm = PartNorm(parts)
         self.dropout = nn.Dropout(config.feature_dropout)
         self.head = nn.Linear(sum(parts), M * config.width, bias=False)
@@ -95,16 +78,36 @@ class PAN(nn.Module):
     @property
     def dim(self) -> int:
         """d, the width of h."""
-        return len(self.conditions) * self.config.width
+        return len(self._conditions) * self.config.width
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """The taught ones, then the free ones."""
+        return self._conditions
+
+    @property
+    def similarity(self) -> ConditionalSimilarity:
+        """P = sum_m s_m w_m."""
+        return self.conditional
+
+    @property
+    def parts(self) -> Mapping[str, Sequence[nn.Parameter]]:
+        """The head, and the conditional similarity at its own rate."""
+        return {
+            "head": list(self.head.parameters()),
+            "conditions": list(self.conditional.parameters()),
+        }
 
     @torch.no_grad()
-    def fit_statistics(self, pooled: Tensor, generator: torch.Generator | None = None) -> None:
+    def fit_statistics(
+        self, x: Tensor, known: Known = Known(), generator: torch.Generator | None = None
+    ) -> None:
         """Set the statistics from the training pictures, (N, P), and start W1 as block metrics."""
-        self.norm.fit(pooled)
+        self.norm.fit(x)
         # A few thousand pictures tell the mean difference of random pairs.
-        some = torch.randperm(len(pooled), generator=generator)[:4096]
+        some = torch.randperm(len(x), generator=generator)[:4096]
         before = self.training
-        features = self.eval().embed(pooled[some])  # without dropout: nothing of chance in it
+        features = self.eval().embed(x[some])  # without dropout: nothing of chance in it
         self.train(before)
         if len(some) < 2 or bool((features == features[0]).all()):
             raise InputError(
@@ -112,18 +115,14 @@ class PAN(nn.Module):
             )
         self.conditional.start_in_blocks(features, generator)
 
-    def embed(self, pooled: Tensor) -> Tensor:
-        """pooled: (N, P) -> h (N, d): a unit vector for each condition, the whole of length 1."""
+    def untrained(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x: (N, P) -> the last layer's and all standardised features."""
+        out: Tensor = self.norm(x)
+        return out[:, : self.norm.widths[0]], out
+
+    def embed(self, x: Tensor, known: Known = Known()) -> Tensor:
+        """x: (N, P) -> h (N, d): a unit vector for each condition, the whole of length 1."""
         M = len(self.conditions)
-        blocks = self.head(self.dropout(self.norm(pooled))).unflatten(-1, (M, self.config.width))
+        blocks = self.head(self.dropout(self.norm(x))).unflatten(-1, (M, self.config.width))
         h: Tensor = F.normalize(blocks, dim=-1).flatten(-2) / M**0.5
         return h
-
-    def forward(self, h1: Tensor, h2: Tensor) -> PairScore:
-        """h1, h2: (P, d) -> score (P,), conditions (P, M), relevance (P, M)."""
-        out: PairScore = self.conditional(h1, h2)
-        return out
-
-    def against(self, query: Tensor, gallery: Tensor, factors: Tensor | None = None) -> Tensor:
-        """Scores of all pairs: query (Q, d), gallery (N, d) -> (Q, N)."""
-        return self.conditional.against(query, gallery, factors=factors)

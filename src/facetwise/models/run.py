@@ -14,7 +14,8 @@ from facetwise.encoders import EncoderConfig, Encoders
 from facetwise.errors import FacetwiseError, InputError, VersionError
 from facetwise.files import write_bytes, write_text
 from facetwise.models.model import Model
-from facetwise.models.pan import PAN, PANConfig
+from facetwise.models.pair_model import Condition, PairModel, Taught
+from facetwise.models.pair_systems import PAIR_SYSTEMS, build_pairs, pair_system_name
 from facetwise.models.systems import SET_SYSTEMS, build_sets, system_name
 
 if TYPE_CHECKING:
@@ -53,8 +54,13 @@ def save(model: Model, path: str | Path) -> None:
         about["sets"] = {"model": system_name(model.sets.config), **settings(model.sets.config)}
         write_bytes(path / "sets.safetensors", save(_contiguous(model.sets)))
     if model.pairs is not None:
-        groups = [c.group for c in model.conditions if c.group is not None]
-        about["pairs"] = {"model": "pan", "groups": groups, **settings(model.pairs.config)}
+        taught = model.pairs.taught
+        about["pairs"] = {
+            "model": pair_system_name(model.pairs.config),
+            "conditions": [{"name": c.name, "group": c.group} for c in taught.conditions],
+            "type_names": list(taught.types),
+            **settings(model.pairs.config),
+        }
         write_bytes(path / "pairs.safetensors", save(_contiguous(model.pairs)))
     if model.encoders.vocabulary:
         words = "".join(f"{word}\n" for word in model.encoders.vocabulary)
@@ -81,13 +87,14 @@ def load(path: str | Path) -> Model:
             kind = SET_SYSTEMS[options.pop("model")][1]
             sets = build_sets(read_config(kind, options, path / MODEL_FILE, "sets"), encoders)
             _fill(sets, path / "sets.safetensors")
-        pairs: PAN | None = None
+        pairs: PairModel | None = None
         if "pairs" in about:
             options = dict(about["pairs"])
-            options.pop("model")
-            groups = options.pop("groups")
-            settled = read_config(PANConfig, options, path / MODEL_FILE, "pairs")
-            pairs = PAN(settled, groups, parts=encoders.images.parts)
+            config_kind = PAIR_SYSTEMS[options.pop("model")][1]
+            conditions = (Condition(c["name"], c["group"]) for c in options.pop("conditions"))
+            taught = Taught(tuple(conditions), tuple(options.pop("type_names")))
+            settled = read_config(config_kind, options, path / MODEL_FILE, "pairs")
+            pairs = build_pairs(settled, taught, parts=encoders.images.parts)
             _fill(pairs, path / "pairs.safetensors")
         seen = (path / "seen.txt").read_text(encoding="utf-8").split()
         model = Model(

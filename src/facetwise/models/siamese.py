@@ -5,59 +5,82 @@ METHODS 1.5 and 3.12; on these features a tuned one is hard to beat (FIELDNOTES,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from facetwise.config import Count, Share
+from facetwise.config import Count
 from facetwise.encoders import PartNorm
 from facetwise.encoders.lite import PARTS
+from facetwise.models.pair_model import Condition, Known, PairConfig, PairModel, Taught
+from facetwise.similarity import CosineSimilarity
 
 __all__ = ["Siamese", "SiameseConfig"]
 
 
 @dataclass(frozen=True)
-class SiameseConfig:
+class SiameseConfig(PairConfig):
     """What makes a siamese model."""
 
     dim: Count = 256
     """Width of the embedding."""
-    feature_dropout: Share = 0.2
-    """Of the frozen features, in training."""
 
 
-class Siamese(nn.Module):
+class Siamese(PairModel):
     """Frozen pooled features to one unit vector; pairs are compared by cosine."""
+
+    losses: ClassVar[tuple[str, ...]] = ("triplet",)
+    config: SiameseConfig
 
     def __init__(
         self,
         config: SiameseConfig,
+        taught: Taught = Taught(),
         generator: torch.Generator | None = None,
         parts: Sequence[int] = PARTS,
     ) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config, taught)
         self.norm = PartNorm(parts)
         self.dropout = nn.Dropout(config.feature_dropout)
         self.head = nn.Linear(sum(parts), config.dim, bias=False)
         nn.init.orthogonal_(self.head.weight, generator=generator)
+        self.cosine = CosineSimilarity()
 
     @property
     def dim(self) -> int:
         """Width of the embedding."""
         return self.config.dim
 
-    def fit_statistics(self, pooled: Tensor, generator: torch.Generator | None = None) -> None:
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """The one similarity."""
+        return (Condition("similarity", None),)
+
+    @property
+    def similarity(self) -> CosineSimilarity:
+        """The cosine."""
+        return self.cosine
+
+    @property
+    def parts(self) -> Mapping[str, Sequence[nn.Parameter]]:
+        """All of it is the head."""
+        return {"head": list(self.head.parameters())}
+
+    def fit_statistics(
+        self, x: Tensor, known: Known = Known(), generator: torch.Generator | None = None
+    ) -> None:
         """Set the feature statistics from the training pictures, (N, P)."""
-        self.norm.fit(pooled)
+        self.norm.fit(x)
 
-    def embed(self, pooled: Tensor) -> Tensor:
-        """pooled: (N, P) -> (N, dim), rows of length 1."""
-        return F.normalize(self.head(self.dropout(self.norm(pooled))), dim=-1)
+    def untrained(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x: (N, P) -> the last layer's and all standardised features."""
+        out: Tensor = self.norm(x)
+        return out[:, : self.norm.widths[0]], out
 
-    def against(self, query: Tensor, gallery: Tensor) -> Tensor:
-        """Cosines: query (Q, dim), gallery (N, dim) -> (Q, N)."""
-        return query @ gallery.T
+    def embed(self, x: Tensor, known: Known = Known()) -> Tensor:
+        """x: (N, P) -> (N, dim), rows of length 1."""
+        return F.normalize(self.head(self.dropout(self.norm(x))), dim=-1)

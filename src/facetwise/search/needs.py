@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from facetwise.data import Collection
-    from facetwise.similarity import ConditionalSimilarity, NamedSimilarity, PairScore
+    from facetwise.similarity import NamedSimilarity, PairScore, PairSimilarity
 
 __all__ = ["ConditionLike", "ImageEmbeddingLike", "SearchModel", "TextEmbeddingLike"]
 
@@ -64,7 +64,7 @@ class SearchModel(Protocol):
     @property
     def conditions(self) -> Sequence[ConditionLike]: ...
     @property
-    def conditional(self) -> ConditionalSimilarity | None: ...
+    def pair_similarity(self) -> PairSimilarity | None: ...
     @property
     def similarity_spec(self) -> NamedSimilarity:
         """How its sets are compared."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from facetwise.similarity import ConditionalSimilarity, NamedSimilarity, PairScore
+    from facetwise.similarity import NamedSimilarity, PairScore, PairSimilarity
 
 __all__ = ["best", "pair_conditions", "scan_pairs", "scan_sets", "tidy"]
 
@@ -62,11 +62,11 @@ def scan_sets(
 def scan_pairs(
     query: Tensor,
     gallery: Tensor,
-    conditional: ConditionalSimilarity,
+    similarity: PairSimilarity,
     factors: Tensor | None = None,
 ) -> Tensor:
     """Score one vector (d,) against all (N, d); `factors` (M,) steer. Gives (N,) float32."""
-    return conditional.against(query[None], gallery, factors=factors)[0].float()
+    return similarity.against(query[None], gallery, factors=factors)[0].float()
 
 
 @torch.no_grad()

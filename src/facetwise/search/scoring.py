@@ -122,8 +122,8 @@ class Scorer:
         return self._sets(asked, row, checked)
 
     def _pairs(self, asked: Asked, row: int | None, weigh: Mapping[str, float]) -> Scored:
-        gallery, conditional = self.vectors.pairs, self.model.conditional
-        assert gallery is not None and conditional is not None  # `choose` has seen to it
+        gallery, similarity = self.vectors.pairs, self.model.pair_similarity
+        assert gallery is not None and similarity is not None  # `choose` has seen to it
         factors = factors_of(weigh, [(c.name, c.group) for c in self.model.conditions])
         if row is not None:
             vector = gallery[row]
@@ -131,10 +131,10 @@ class Scorer:
             pairs = self.model.embed_images([asked.image]).pairs
             assert pairs is not None
             vector = pairs[0].float()
-        unsteered = tidy(scan_pairs(vector, gallery, conditional))
+        unsteered = tidy(scan_pairs(vector, gallery, similarity))
         scores = unsteered
         if factors is not None:
-            scores = tidy(scan_pairs(vector, gallery, conditional, factors))
+            scores = tidy(scan_pairs(vector, gallery, similarity, factors))
         return Scored("pairs", weigh, unsteered, scores, vector, factors=factors)
 
     def _sets(self, asked: Asked, row: int | None, weigh: Mapping[str, float]) -> Scored:

@@ -17,19 +17,20 @@ from facetwise.data.splits import split_collection
 from facetwise.encoders import Encoders, ImageFeatures, image_features, text_features
 from facetwise.errors import InputError
 from facetwise.models import (
-    PAN,
     Model,
-    PANConfig,
+    PairModel,
     SetModel,
-    Siamese,
-    SiameseConfig,
+    build_pairs,
     build_sets,
 )
+from facetwise.models.known import known_of
 from facetwise.training.captioning import learn_to_caption
 from facetwise.training.material import FEWEST, Material
+from facetwise.training.pair_batches import ClassPairs
 from facetwise.training.pair_task import PairTask
 from facetwise.training.recipe import Recipe
 from facetwise.training.set_task import SetTask
+from facetwise.training.taught import taught_by
 from facetwise.training.watch import Watch
 from facetwise.training.workshop import check_free, workshop
 
@@ -77,11 +78,6 @@ def fit(
         recipe = Recipe.read(recipe, overrides)
     elif overrides:
         raise InputError("overrides go with a recipe's name or file, not with a Recipe")
-    if isinstance(recipe.pairs, SiameseConfig):
-        raise InputError(
-            f"the recipe {recipe.name} trains a siamese model, which no run can hold: it has no "
-            'conditions to weigh and explain; write model = "pan" in its table pairs'
-        )
     check_free(out, overwrite=overwrite)
     data = recipe.data
     parts = split_collection(collection, test=data.test, by=data.by, seed=data.split_seed)
@@ -105,12 +101,11 @@ def fit(
         encoders = Encoders.of(recipe.encoders, material.distinct)
         features = image_features(collection, encoders.images, rows)
         sets: SetModel | None = None
-        pairs: PAN | None = None
+        pairs: PairModel | None = None
         if with_sets:
             sets = train_sets(recipe, material, features, encoders, folder, seed=seed)
         if with_pairs:
-            trained = train_pairs(recipe, material, features, encoders, folder, seed=seed)
-            pairs = trained if isinstance(trained, PAN) else None
+            pairs = train_pairs(recipe, material, features, encoders, folder, seed=seed)
         model = Model(
             encoders,
             sets=sets,
@@ -187,7 +182,8 @@ def train_pairs(
     folder: Path,
     *,
     seed: int,
-) -> PAN | Siamese:
+    watch: Callable[[PairModel], Watch] | None = None,
+) -> PairModel:
     """Train the recipe's pair model.
 
     Args:
@@ -197,25 +193,29 @@ def train_pairs(
         encoders: that they are from.
         folder: for checkpoints and the log.
         seed: of everything random.
+        watch: gives what measures the model on the way; its best moment is kept.
     """
     from facetwise.training.loop import train
 
-    start = generator_of(seed, -5)
-    attributes = material.attributes
-    model: PAN | Siamese
-    if isinstance(recipe.pairs, PANConfig):
-        config = recipe.pairs
-        if not attributes.groups and config.free == 0:
-            config = replace(config, free=1)  # a similarity needs at least one condition
-        model = PAN(config, attributes.groups, start, encoders.images.parts)
-    elif recipe.pairs is not None:
-        model = Siamese(recipe.pairs, start, encoders.images.parts)
-    else:
+    if recipe.pairs is None:
         raise InputError(f"the recipe {recipe.name} has no pair model")
+    how = recipe.pair_training
+    taught = taught_by(recipe.pairs, material)
+    model = build_pairs(recipe.pairs, taught, generator_of(seed, -5), encoders.images.parts)
+    known = known_of(material.collection, material.rows, recipe.pairs, taught)
+    labellings = list(material.labellings)
+    batches = ClassPairs(labellings, classes=how.classes, per_class=how.per_class, seed=seed)
     task = PairTask(
-        model, recipe.pair_training, features, material.labellings, attributes, seed=seed
+        model,
+        how,
+        model.prepare(features),
+        known,
+        batches,
+        labellings,
+        material.attributes,
+        seed=seed,
     )
-    train(task, folder, "pairs", seed=seed)
+    train(task, folder, "pairs", seed=seed, watch=None if watch is None else watch(model))
     return model
 
 

@@ -1,19 +1,18 @@
-"""Training a pair model on class-balanced batches of pictures."""
+"""Training a pair model: batches of pairs, the loss over them, attributes and relevance."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from facetwise.data import AttributeTable
-from facetwise.data.sampling import ClassBatches, generator_of
-from facetwise.encoders import ImageFeatures
-from facetwise.losses import attribute_loss, batch_triplet, relevance_kl
-from facetwise.models import PAN, Siamese
-from facetwise.similarity import relevance_entropy
+from facetwise.data.sampling import generator_of
+from facetwise.losses import attribute_loss, relevance_kl
+from facetwise.models import Known, PairModel
+from facetwise.similarity import PairScore, relevance_entropy
+from facetwise.training.pair_batches import PairBatch, PairBatches
+from facetwise.training.pair_objectives import pair_objective
 from facetwise.training.recipe import PairTraining
 from facetwise.training.task import cosine
 
@@ -21,27 +20,31 @@ __all__ = ["PairTask"]
 
 
 class PairTask(nn.Module):
-    """PAN or the siamese by triplets over class-balanced batches, PAN with the attribute loss.
+    """A pair model by the loss that its recipe names, its attributes and its relevance.
 
-    L = L_triplet(p) + lambda L_attr(s) + beta KL(w || uniform). The triplets on p take the place of
-    the paper's cross-entropy over pairs drawn once: all pairs of a batch, the hardest negatives.
+    L = L_pairs(p) + lambda L_attr(s) + beta KL(w || uniform) (METHODS 1.4; the last is ours). With
+    triplets, all pairs of a class-balanced batch and the hardest negatives take the place of the
+    paper's cross-entropy over pairs drawn once (``edges``).
 
     Args:
         model: to train; its feature statistics are set here.
         how: hyperparameters.
-        images: features of the N training pictures.
-        labellings: ways to call two pictures similar, each (N,) with -1 for unknown: one if there
-            are groups, else one for each attribute group.
-        attributes: of the N pictures, reduced to the taught groups in the order of the conditions.
-        seed: of the batches.
+        x: (N, P) the training pictures, as the model's `prepare` gives them.
+        known: what else is known of them.
+        batches: what each step looks at.
+        labellings: ways to call two items similar, each (N,) with -1 for unknown.
+        attributes: of the N pictures, only the groups that conditions are taught.
+        seed: of starts.
     """
 
     def __init__(
         self,
-        model: PAN | Siamese,
+        model: PairModel,
         how: PairTraining,
-        images: ImageFeatures,
-        labellings: Sequence[Tensor],
+        x: Tensor,
+        known: Known,
+        batches: PairBatches,
+        labellings: list[Tensor],
         attributes: AttributeTable,
         *,
         seed: int,
@@ -51,50 +54,51 @@ class PairTask(nn.Module):
         self.steps: int = how.steps
         self.clip: float | None = None
         self.model, self.how = model, how
-        model.fit_statistics(images.pooled, generator_of(seed, -2))
-        self._pooled = images.pooled
+        model.fit_statistics(x, known, generator_of(seed, -2))
+        self.objective = pair_objective(model, how, labellings, generator_of(seed, -6))
+        self._x, self._known, self._batches = x, known, batches
         self._attributes = attributes
-        self._batches = ClassBatches(
-            labellings, classes=how.classes, per_class=how.per_class, seed=seed
-        )
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
-        """Triplets, attributes and relevance of a step's batch."""
-        rows, labels = self._batches.batch(step)
-        h = self.model.embed(self._pooled[rows])
-        if isinstance(self.model, Siamese):
-            loss = batch_triplet(h @ h.T, labels, margin=self.how.margin, hardest=self.how.hardest)
-            return loss, {"triplet": loss.item()}
-        n = len(rows)
-        i, j = torch.triu_indices(n, n, 1)
-        pairs = self.model(h.index_select(0, i), h.index_select(0, j))
-        # Each pair is scored once and stands on both sides of the diagonal.
-        scores = torch.zeros(n, n).index_put(
-            (torch.cat([i, j]), torch.cat([j, i])), pairs.score.repeat(2)
-        )
-        loss = batch_triplet(scores, labels, margin=self.how.margin, hardest=self.how.hardest)
-        figures = {"triplet": loss.item()}
+        """The pairs', the attributes' and the relevance's loss of a step's batch."""
+        batch = self._batches.batch(step)
+        h = self._embed(batch.rows)
+        pairs = self.model(h.index_select(0, batch.i), h.index_select(0, batch.j))
+        loss = self.objective(h, pairs, batch)
+        figures = {"pairs": loss.item()}
         if self._attributes.groups:
-            targets, mask = self._attributes.same_value(rows[i], rows[j])
-            attribute = attribute_loss(pairs.conditions, targets, mask)
+            attribute = self._attribute_loss(pairs, batch)
             loss = loss + self.how.attribute_weight * attribute
             figures["attributes"] = attribute.item()
-        if self.how.relevance_kl:
-            loss = loss + self.how.relevance_kl * relevance_kl(pairs.relevance)
-        pair_entropy, mean_entropy = relevance_entropy(pairs.relevance.detach())
-        figures |= {"pair_entropy": float(pair_entropy), "mean_entropy": float(mean_entropy)}
+        if pairs.relevance.shape[1] > 1:
+            if self.how.relevance_kl:
+                loss = loss + self.how.relevance_kl * relevance_kl(pairs.relevance)
+            pair_entropy, mean_entropy = relevance_entropy(pairs.relevance.detach())
+            figures |= {"pair_entropy": pair_entropy, "mean_entropy": mean_entropy}
         return loss, figures
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """The head, and the conditional similarity at its own rate."""
-        groups: list[dict[str, Any]] = [
-            {"params": list(self.model.head.parameters()), "lr": self.how.lr, "weight_decay": 0.0}
+        """The head, the conditions and the objective's own, each at its rate."""
+        rates = {"head": self.how.lr, "conditions": self.how.condition_lr}
+        groups = [
+            {"params": list(parameters), "lr": rates[name], "weight_decay": 0.0}
+            for name, parameters in self.model.parts.items()
         ]
-        if isinstance(self.model, PAN):
-            own = list(self.model.conditional.parameters())
-            groups.append({"params": own, "lr": self.how.condition_lr, "weight_decay": 0.0})
-        return groups
+        own = list(self.objective.parameters())
+        if own:
+            groups.append({"params": own, "lr": self.how.lr, "weight_decay": 0.0})
+        return [group for group in groups if group["params"]]
 
     def schedule(self, step: int) -> float:
         """Cosine to zero."""
         return cosine(step / max(1, self.steps))
+
+    def _embed(self, rows: Tensor) -> Tensor:
+        if self.model.whole:
+            return self.model.embed(self._x, self._known)[rows]
+        return self.model.embed(self._x[rows], self._known.rows(rows))
+
+    def _attribute_loss(self, pairs: PairScore, batch: PairBatch) -> Tensor:
+        r, c = batch.rows[batch.i], batch.rows[batch.j]
+        targets, mask = self._attributes.same_value(r, c)
+        return attribute_loss(pairs.conditions, targets, mask)

@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal
 from facetwise.config import Count, Positive, Share, Weight, Within, read_config, settings
 from facetwise.encoders import EncoderConfig, Encoders
 from facetwise.errors import InputError
-from facetwise.models import SET_SYSTEMS, PANConfig, SetConfig, SiameseConfig
+from facetwise.models import PAIR_SYSTEMS, SET_SYSTEMS, PairConfig, SetConfig
+from facetwise.models.pair_systems import pair_system_name
 from facetwise.models.systems import system_name
 from facetwise.models.virtex import VirTexConfig
 from facetwise.training.captioning import CaptionTraining
@@ -116,6 +117,11 @@ class PairTraining:
 
     steps: Count = 600
     """Batches in all."""
+    loss: Literal["auto", "triplet"] = "auto"
+    """What is minimised (`training.pair_objectives`); ``auto``: what the system is trained by."""
+    positives: Literal["auto", "group", "attribute"] = "auto"
+    """What makes two pictures similar: one group, or a value of an attribute group in turn;
+    ``auto``: groups where there are enough of them."""
     classes: Annotated[int, Within(2)] = 24
     """Groups, or values of an attribute group, in a batch."""
     per_class: Annotated[int, Within(2)] = 4
@@ -143,7 +149,7 @@ class Recipe:
     encoders: EncoderConfig = field(default_factory=EncoderConfig)
     sets: SetConfig | None = None
     set_training: SetTraining = field(default_factory=SetTraining)
-    pairs: PANConfig | SiameseConfig | None = None
+    pairs: PairConfig | None = None
     pair_training: PairTraining = field(default_factory=PairTraining)
     pretrain: VirTexConfig | None = None
     """What the set model's image tower learns before."""
@@ -203,7 +209,7 @@ class Recipe:
         )
         pairs, pair_training = _system(
             tables.pop("pairs", None),
-            {"pan": PANConfig, "siamese": SiameseConfig},
+            {name: config for name, (_, config) in PAIR_SYSTEMS.items()},
             PairTraining,
             source,
             "pairs",
@@ -259,11 +265,7 @@ class Recipe:
             ("pairs", self.pairs, self.pair_training),
         ):
             if config is not None:
-                model = (
-                    system_name(config)
-                    if isinstance(config, SetConfig)
-                    else type(config).__name__.removesuffix("Config").lower()
-                )
+                model = _model_name(config)
                 out[table] = {"model": model, **settings(config), "training": settings(training)}
         return out
 
@@ -276,6 +278,12 @@ def recipes() -> tuple[str, ...]:
     """
     entries = (files("facetwise") / "recipes").iterdir()
     return tuple(sorted(e.name[:-5] for e in entries if e.name.endswith(".toml")))
+
+
+def _model_name(config: SetConfig | PairConfig | VirTexConfig) -> str:
+    if isinstance(config, SetConfig):
+        return system_name(config)
+    return pair_system_name(config) if isinstance(config, PairConfig) else "virtex"
 
 
 def _system(
