@@ -8,8 +8,9 @@ from PIL import Image
 
 from facetwise.data import Collection, Item
 from facetwise.data.benchmarks import icons
+from facetwise.data.outfit_types import outfit_types
 from facetwise.errors import InputError
-from facetwise.evaluation.outfits import item_types, run
+from facetwise.evaluation.outfits import run
 from facetwise.evaluation.own_outfits import questions_of
 from facetwise.evaluation.request import Request
 
@@ -69,14 +70,14 @@ def test_own_outfits_from_the_command_line(tmp_path, tiny_run, figures):
 )
 def test_what_tells_the_items_of_an_outfit_apart_is_their_type(tmp_path, group, attributes, name):
     collection = own(tmp_path / "looks.collection", group=group, attributes=attributes)
-    types, found = item_types(collection, range(len(collection)))
+    types, found = outfit_types(collection, range(len(collection)))
     assert found == name
     assert types == (None if name is None else [kind(n) for n in range(36)])
 
 
 def test_types_are_given_for_the_rows_that_were_asked_for(tmp_path):
     collection = own(tmp_path / "looks.collection", group=kind)
-    types, _ = item_types(collection, range(1, 36, 1))
+    types, _ = outfit_types(collection, range(1, 36, 1))
     assert types == [kind(n) for n in range(1, 36)]
 
 

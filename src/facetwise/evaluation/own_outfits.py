@@ -10,6 +10,7 @@ from torch import Tensor
 
 from facetwise.data import Collection
 from facetwise.data.benchmarks.outfit_questions import Questions, generate_questions
+from facetwise.data.outfit_types import CANDIDATES
 from facetwise.data.sampling import generator_of
 from facetwise.errors import InputError
 from facetwise.evaluation.outfit_scores import outfit_figures, paired_figures, score_questions
@@ -25,7 +26,6 @@ __all__ = [
     "rows_with_outfits",
 ]
 
-CANDIDATES: Final = 4
 _SALT: Final = 0x0F17
 
 
