@@ -117,6 +117,30 @@ class AttributeTable:
             self.groups, self.kinds, self.names, self.group_index, self.states[rows]
         )
 
+    def columns(self, columns: Tensor) -> AttributeTable:
+        """The table of some attributes only, and of the groups that have any of them.
+
+        Args:
+            columns: (B,) which of the A attributes, each at most once; their order stays the
+                table's.
+        """
+        columns = columns.sort().values
+        kept = self.group_index[columns].unique().tolist()
+        return AttributeTable(
+            groups=tuple(self.groups[group] for group in kept),
+            kinds=tuple(self.kinds[group] for group in kept),
+            names=tuple(self.names[column] for column in columns.tolist()),
+            group_index=torch.searchsorted(
+                torch.tensor(kept, dtype=torch.long), self.group_index[columns]
+            ),
+            states=self.states[:, columns],
+        )
+
+    def varying(self) -> AttributeTable:
+        """The table of the attributes that some item is known to have and another to lack."""
+        varies = (self.states == 1).any(0) & (self.states == 0).any(0)
+        return self.columns(varies.nonzero().squeeze(1))
+
     def same_value(self, r: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         """Whether two items have a value of a group in common, and whether that is known.
 

@@ -18,29 +18,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count, islice
-from typing import Annotated
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from facetwise.config import Count, Positive, Within
+from facetwise.config import Count, Positive
 from facetwise.encoders import PartNorm
 from facetwise.encoders.lite import PARTS
 from facetwise.errors import InputError
-from facetwise.models.pair_model import Condition, Known, PairConfig, PairModel, Taught
+from facetwise.models.conditions import ConditionConfig, all_conditions
+from facetwise.models.pair_model import Condition, Known, PairModel, Taught
 from facetwise.similarity import ConditionalSimilarity
 
 __all__ = ["PAN", "PANConfig"]
 
 
 @dataclass(frozen=True)
-class PANConfig(PairConfig):
+class PANConfig(ConditionConfig):
     """What makes a PAN model."""
 
-    free: Annotated[int, Within(0)] = 2
-    """Unsupervised conditions beside one for each attribute group (hybrid; METHODS 1.3)."""
     width: Count = 32
     """Width of a condition's block."""
     steepness: Positive = 5.0
@@ -60,12 +57,7 @@ class PAN(PairModel):
         parts: Sequence[int] = PARTS,
     ) -> None:
         super().__init__(config, taught)
-        named = {condition.name for condition in taught.conditions}
-        free = (name for k in count(1) if (name := f"free {k}") not in named)
-        self._conditions = (
-            *taught.conditions,
-            *(Condition(name, None) for name in islice(free, config.free)),
-        )
+        self._conditions = all_conditions(taught, config.free)
         M = len(self._conditions)
         self.norm = PartNorm(parts)
         self.dropout = nn.Dropout(config.feature_dropout)

@@ -30,7 +30,7 @@ from facetwise.training.pair_batches import ClassPairs
 from facetwise.training.pair_task import PairTask
 from facetwise.training.recipe import Recipe
 from facetwise.training.set_task import SetTask
-from facetwise.training.taught import taught_by
+from facetwise.training.taught import taught_by, taught_table
 from facetwise.training.watch import Watch
 from facetwise.training.workshop import check_free, workshop
 
@@ -212,7 +212,7 @@ def train_pairs(
         known,
         batches,
         labellings,
-        material.attributes,
+        taught_table(recipe.pairs, material),
         seed=seed,
     )
     train(task, folder, "pairs", seed=seed, watch=None if watch is None else watch(model))

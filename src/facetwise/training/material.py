@@ -31,6 +31,7 @@ class Material:
         texts: (N) the texts of each.
         labellings: ways to call two of them similar, each (N,) integers, -1 for unknown.
         attributes: of the N, only the groups that conditions are taught.
+        single: of the N, the attributes that may be taught one by one: all that differ.
     """
 
     collection: Collection
@@ -38,6 +39,7 @@ class Material:
     texts: tuple[tuple[str, ...], ...]
     labellings: tuple[Tensor, ...]
     attributes: AttributeTable
+    single: AttributeTable
 
     @classmethod
     def of(
@@ -53,10 +55,15 @@ class Material:
         """
         texts = tuple(tuple(own) for own in languages_of(collection, rows, languages))
         labellings, taught = _labels(collection, rows, seed)
-        attributes = _only(
-            collection.attributes.rows(torch.tensor(list(rows), dtype=torch.long)), taught
+        table = collection.attributes.rows(torch.tensor(list(rows), dtype=torch.long))
+        return cls(
+            collection,
+            tuple(rows),
+            texts,
+            tuple(labellings),
+            _only(table, taught),
+            table.varying(),
         )
-        return cls(collection, tuple(rows), texts, tuple(labellings), attributes)
 
     @cached_property
     def clusters(self) -> list[list[int]]:
@@ -113,11 +120,11 @@ class Material:
         """Hash of everything that training sees: equal means that training can go on."""
         digest = hashlib.blake2b(digest_size=16)
         hashes = self.collection.image_hashes
-        a = self.attributes
+        a, b = self.attributes, self.single
         pictures = [(hashes[row], self.collection.groups[row]) for row in self.rows]
-        names = (a.groups, a.kinds, a.names, a.group_index.tolist())
+        names = (a.groups, a.kinds, a.names, a.group_index.tolist(), b.names)
         digest.update(repr((pictures, self.texts, names)).encode())
-        for tensor in (*self.labellings, a.states):
+        for tensor in (*self.labellings, a.states, b.states):
             digest.update(f"{tuple(tensor.shape)}".encode())
             digest.update(tensor.contiguous().numpy().tobytes())
         return digest.hexdigest()
@@ -203,18 +210,5 @@ def _contrasts(labels: Tensor) -> bool:
 
 def _only(attributes: AttributeTable, groups: Sequence[str]) -> AttributeTable:
     """The table reduced to some of its groups."""
-    columns = torch.cat(
-        [torch.arange(len(attributes.names))[attributes.slices[group]] for group in groups]
-        or [torch.empty(0, dtype=torch.long)]
-    )
-    place = {attributes.groups.index(group): index for index, group in enumerate(groups)}
-    return AttributeTable(
-        groups=tuple(groups),
-        kinds=tuple(attributes.kinds[attributes.groups.index(group)] for group in groups),
-        names=tuple(attributes.names[column] for column in columns.tolist()),
-        group_index=torch.tensor(
-            [place[int(attributes.group_index[column])] for column in columns.tolist()],
-            dtype=torch.long,
-        ),
-        states=attributes.states[:, columns],
-    )
+    wanted = torch.tensor([group in groups for group in attributes.groups], dtype=torch.bool)
+    return attributes.columns(wanted[attributes.group_index].nonzero().squeeze(1))

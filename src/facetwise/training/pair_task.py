@@ -10,8 +10,9 @@ from facetwise.data import AttributeTable
 from facetwise.data.sampling import generator_of
 from facetwise.losses import attribute_loss, relevance_kl
 from facetwise.models import Known, PairModel
-from facetwise.similarity import PairScore, relevance_entropy
-from facetwise.training.pair_batches import PairBatch, PairBatches
+from facetwise.similarity import relevance_entropy
+from facetwise.training.attribute_targets import attribute_targets
+from facetwise.training.pair_batches import PairBatches
 from facetwise.training.pair_objectives import pair_objective
 from facetwise.training.recipe import PairTraining
 from facetwise.training.task import cosine
@@ -33,7 +34,7 @@ class PairTask(nn.Module):
         known: what else is known of them.
         batches: what each step looks at.
         labellings: ways to call two items similar, each (N,) with -1 for unknown.
-        attributes: of the N pictures, only the groups that conditions are taught.
+        attributes: of the N pictures, those that conditions are taught (`taught_table`).
         seed: of starts.
     """
 
@@ -57,7 +58,7 @@ class PairTask(nn.Module):
         model.fit_statistics(x, known, generator_of(seed, -2))
         self.objective = pair_objective(model, how, labellings, generator_of(seed, -6))
         self._x, self._known, self._batches = x, known, batches
-        self._attributes = attributes
+        self._targets = attribute_targets(model.config, attributes)
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
         """The pairs', the attributes' and the relevance's loss of a step's batch."""
@@ -66,8 +67,9 @@ class PairTask(nn.Module):
         pairs = self.model(h.index_select(0, batch.i), h.index_select(0, batch.j))
         loss = self.objective(h, pairs, batch)
         figures = {"pairs": loss.item()}
-        if self._attributes.groups:
-            attribute = self._attribute_loss(pairs, batch)
+        if self._targets is not None:
+            targets, mask = self._targets(batch.rows[batch.i], batch.rows[batch.j])
+            attribute = attribute_loss(pairs.conditions, targets, mask)
             loss = loss + self.how.attribute_weight * attribute
             figures["attributes"] = attribute.item()
         if pairs.relevance.shape[1] > 1:
@@ -97,8 +99,3 @@ class PairTask(nn.Module):
         if self.model.whole:
             return self.model.embed(self._x, self._known)[rows]
         return self.model.embed(self._x[rows], self._known.rows(rows))
-
-    def _attribute_loss(self, pairs: PairScore, batch: PairBatch) -> Tensor:
-        r, c = batch.rows[batch.i], batch.rows[batch.j]
-        targets, mask = self._attributes.same_value(r, c)
-        return attribute_loss(pairs.conditions, targets, mask)

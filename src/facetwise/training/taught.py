@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import numpy as np
+import torch
+
+from facetwise.data import AttributeTable
 from facetwise.errors import InputError
-from facetwise.models import Condition, PairConfig, Taught
+from facetwise.models import PairConfig, Taught
+from facetwise.models.conditions import ConditionConfig, attribute_conditions
 from facetwise.models.known import item_types
+from facetwise.models.pair_model import Condition
 from facetwise.training.material import Material
 
-__all__ = ["taught_by"]
+__all__ = ["some_attributes", "taught_by", "taught_table"]
 
 
 def taught_by(config: PairConfig, material: Material) -> Taught:
     """The conditions and types that the training items' attributes offer a system.
 
     Raises:
-        InputError: the system wants types, and there are none.
+        InputError: the system wants types or attributes, and there are none.
     """
-    conditions = tuple(Condition(group, group) for group in material.attributes.groups)
     types: tuple[str, ...] = ()
     if config.types:
         found = item_types(material.collection, material.rows, config.types)
@@ -27,4 +32,44 @@ def taught_by(config: PairConfig, material: Material) -> Taught:
                 f"[pairs] types: {material.collection.path} has no attribute group "
                 f"{config.types!r} with one value an item; there are {there}"
             )
+    conditions: tuple[Condition, ...] = ()
+    if isinstance(config, ConditionConfig):
+        table = taught_table(config, material)
+        if config.taught == "groups":
+            conditions = Taught.groups(table.groups).conditions
+        elif config.taught == "attributes":
+            groups = [table.groups[index] for index in table.group_index.tolist()]
+            conditions = attribute_conditions(table.names, groups, config.combine)
     return Taught(conditions, types)
+
+
+def taught_table(config: PairConfig, material: Material) -> AttributeTable:
+    """Of the training items, the attributes that the conditions of a system are taught.
+
+    Raises:
+        InputError: single attributes are to be taught, and there are too few.
+    """
+    table = material.attributes
+    if not isinstance(config, ConditionConfig) or config.taught == "none":
+        return table.columns(torch.empty(0, dtype=torch.long))
+    if config.taught == "groups":
+        return table
+    there = len(material.single.names)
+    if not there or config.attributes > there:
+        raise InputError(
+            f"[pairs] attributes: {config.attributes or 'some'} single attributes are to be "
+            f"taught, and {material.collection.path} has {there} that some training items have "
+            'and others lack; lower it, or write taught = "groups" or "none"'
+        )
+    return some_attributes(material.single, config.attributes, config.attribute_seed)
+
+
+def some_attributes(table: AttributeTable, count: int, seed: int) -> AttributeTable:
+    """The first `count` attributes of a fixed random order (METHODS 1.3); all for 0.
+
+    A larger subset contains a smaller one of the same seed.
+    """
+    if not count:
+        return table
+    order = np.random.RandomState(seed).permutation(len(table.names))
+    return table.columns(torch.from_numpy(order[:count].astype(np.int64)))
