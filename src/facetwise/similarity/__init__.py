@@ -8,7 +8,7 @@ from facetwise.similarity.cross_attention import cross_attention
 from facetwise.similarity.directed import directed_smooth_chamfer
 from facetwise.similarity.gaussians import gaussian_match, sampled_distance
 from facetwise.similarity.named import SIMILARITIES, NamedSimilarity, SetSimilarity, real_slots
-from facetwise.similarity.pairs import CosineSimilarity, PairSimilarity
+from facetwise.similarity.pairs import CosineSimilarity, PairSimilarity, against_many
 from facetwise.similarity.probability import match_probability
 from facetwise.similarity.relevance import relevance_entropy, relevance_mass
 from facetwise.similarity.sets import (
@@ -33,6 +33,7 @@ __all__ = [
     "PairScore",
     "PairSimilarity",
     "SetSimilarity",
+    "against_many",
     "attribute_mask",
     "average",
     "chamfer",

@@ -218,6 +218,44 @@ class ConditionalSimilarity(nn.Module):
             score[start : start + tile] = _scores(g.abs_(), weight, bias)
         return score
 
+    @torch.no_grad()
+    def against_many(
+        self, query: Tensor, gallery: Tensor, factors: Tensor, *, tile: int = 1024
+    ) -> Tensor:
+        """`against` for F ways to steer at once: factors (F, M) -> (F, Q, N).
+
+        Conditions and relevance of a pair are found once; each way to steer is then one more row of
+        a matrix product: p_f = sum_m f_m e_m s_m / sum_m f_m e_m with e = exp(W2 g + b2 - max).
+
+        >>> pan = ConditionalSimilarity(2, conditions=2)
+        >>> h = torch.tensor([[0.6, 0.8], [1.0, 0.0], [0.0, 1.0]])
+        >>> pan.against_many(h[:1], h, torch.tensor([[1.0, 1.0], [3.0, 1.0]])).shape
+        torch.Size([2, 1, 3])
+        """
+        if factors.dim() != 2 or len(factors) == 0:
+            raise ValueError(f"expected factors (F, M), not {tuple(factors.shape)}")
+        f = torch.stack([_log_factors(row, _wide(self.b2)).exp() for row in factors])
+        weight, bias = self._stacked(None)
+        q, n, m = len(query), len(gallery), len(self.b1)
+        query, gallery = query.to(self.W1.dtype), gallery.to(self.W1.dtype)
+        score = torch.empty(len(f), q, n, dtype=f.dtype, device=query.device)
+        for i in range(q):
+            for j in range(0, n, tile):
+                g = (query[i] - gallery[j : j + tile]).abs_()
+                u = _wide(torch.addmm(bias, weight, g.T))
+                s, e = u[:m].sigmoid(), u[m:]
+                e = (e - e.amax(0)).exp_()
+                mass = f @ e
+                part = (f @ (e * s)).div_(mass)
+                # Where what is left of the relevance is too little to divide by, the slow way.
+                thin = mass < 1e-20
+                if bool(thin.any()):
+                    way, pair = thin.nonzero(as_tuple=True)
+                    left = torch.softmax(u[m:, pair].T + f[way].log(), dim=-1)
+                    part[way, pair] = (left * s[:, pair].T).sum(-1)
+                score[:, i, j : j + tile] = part
+        return score
+
     def _stacked(self, factors: Tensor | Sequence[float] | None) -> tuple[Tensor, Tensor]:
         """W1 over W2 (2M, d) and b1 over b2 (2M, 1), steered."""
         m = len(self.b1)

@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from facetwise.similarity.conditional import PairScore
+from facetwise.similarity.conditional import ConditionalSimilarity, PairScore
 
-__all__ = ["CosineSimilarity", "PairSimilarity"]
+__all__ = ["CosineSimilarity", "PairSimilarity", "against_many"]
 
 _PAIRS = 4096
 """Pairs that are scored at a time."""
@@ -81,3 +81,19 @@ class CosineSimilarity(nn.Module):
         tiles = zip(r.split(_PAIRS), c.split(_PAIRS), strict=True)
         found = [(h[i] * h[j]).sum(-1) for i, j in tiles]
         return (1 + torch.cat(found)) / 2 if found else h.new_empty(0)
+
+
+def against_many(
+    similarity: PairSimilarity, query: Tensor, gallery: Tensor, factors: Tensor
+) -> Tensor:
+    """Scores of all pairs for F ways to steer, factors (F, M) -> (F, Q, N).
+
+    In one pass over the pairs where the similarity has conditions of its own to weigh.
+
+    >>> h = torch.eye(2)
+    >>> against_many(CosineSimilarity(), h[:1], h, torch.ones(3, 1)).shape
+    torch.Size([3, 1, 2])
+    """
+    if isinstance(similarity, ConditionalSimilarity):
+        return similarity.against_many(query, gallery, factors)
+    return torch.stack([similarity.against(query, gallery, factors=row) for row in factors])

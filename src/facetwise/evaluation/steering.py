@@ -1,0 +1,207 @@
+"""What weighing does: agreement of the first answers, and what it costs, against the weight.
+
+A steered pair model multiplies the relevance of an attribute group's conditions by a factor before
+it is renormalised (`similarity.steer`). The curve says for each group and factor how many of the
+first 10 answers share a value of the group with the query, and the mAP@R of the same ranking by the
+collection's own groups: what was bought, and what it cost.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from facetwise.data import AttributeTable
+from facetwise.metrics import Positives, positive_ranks
+from facetwise.metrics.from_ranks import average_precisions
+from facetwise.models import PairModel
+from facetwise.similarity import against_many
+
+__all__ = [
+    "STEERING_WEIGHTS",
+    "SteeringCurve",
+    "group_values",
+    "some_queries",
+    "steering_curves",
+    "steering_factors",
+]
+
+STEERING_WEIGHTS: Final = (0.0, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0)
+"""Factors of a curve; 1 is the unsteered model."""
+
+_CELLS: Final = 1 << 22
+"""Scores that are held at once."""
+
+
+@dataclass(frozen=True)
+class SteeringCurve:
+    """One attribute group, weighed more and more.
+
+    Attributes:
+        group: the attribute group.
+        weights: the W factors, ascending; 1 is among them.
+        agreement: W times percent of the first k answers that share a value of the group with the
+            query; NaN where nothing is known.
+        map_at_r: W times mAP@R in percent by the items' own groups; empty where there are none.
+    """
+
+    group: str
+    weights: tuple[float, ...]
+    agreement: tuple[float, ...]
+    map_at_r: tuple[float, ...]
+
+    def at(self, weight: float) -> float:
+        """Agreement at a weight of the curve."""
+        return self.agreement[self.weights.index(weight)]
+
+    def gain(self, weight: float) -> float:
+        """Points of agreement above the unsteered model."""
+        return self.at(weight) - self.at(1.0)
+
+    def cost(self, weight: float) -> float:
+        """Points of mAP@R below the unsteered model; NaN where items have no groups."""
+        if not self.map_at_r:
+            return math.nan
+        place = self.weights.index
+        return self.map_at_r[place(1.0)] - self.map_at_r[place(weight)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "weights": list(self.weights),
+            "agreement@10": [_rounded(value) for value in self.agreement],
+            "map_at_r": [_rounded(value) for value in self.map_at_r] or None,
+        }
+
+
+def steering_factors(pan: PairModel, group: str, weight: float) -> Tensor | None:
+    """(M,) factors that weigh all conditions of a group; None where it has no condition, or where
+    nothing would be left.
+    """
+    own = torch.tensor([condition.group == group for condition in pan.conditions])
+    factors = torch.where(own, float(weight), 1.0)
+    return factors if bool(own.any()) and bool((factors > 0).any()) else None
+
+
+def steering_curves(
+    pan: PairModel,
+    h: Tensor,
+    attributes: AttributeTable,
+    labels: Tensor,
+    *,
+    groups: Sequence[str] | None = None,
+    weights: Sequence[float] = STEERING_WEIGHTS,
+    queries: Tensor | None = None,
+    k: int = 10,
+) -> list[SteeringCurve]:
+    """The curve of every attribute group that conditions were taught.
+
+    All weights of all groups are scored in one pass over the pairs (`similarity.against_many`).
+
+    Args:
+        pan: the model.
+        h: (N, d) embeddings of the items; all of them are the gallery.
+        attributes: of the N items.
+        labels: (N,) the items' own groups for mAP@R, -1 where none.
+        groups: attribute groups; by default all that a condition has and the table knows.
+        weights: factors, ascending, with 1 among them.
+        queries: rows that ask; all by default (`some_queries` takes enough of many).
+        k: how many answers are looked at.
+
+    Returns:
+        Empty where no condition has a group.
+
+    Raises:
+        ValueError: no weight is 1, or they do not ascend.
+    """
+    weights = tuple(float(weight) for weight in weights)
+    if 1.0 not in weights or list(weights) != sorted(set(weights)):
+        raise ValueError(f"weights must ascend and have 1 among them, not {list(weights)}")
+    if groups is None:
+        taught = dict.fromkeys(condition.group for condition in pan.conditions)
+        groups = [group for group in taught if group in attributes.groups]
+    ways: dict[tuple[str, float], int] = {}
+    rows = [torch.ones(len(pan.conditions))]
+    for group in groups:
+        for weight in weights:
+            factors = steering_factors(pan, group, weight)
+            if factors is None or weight == 1.0:
+                ways[group, weight] = 0  # nothing to weigh: as it is
+            else:
+                ways[group, weight] = len(rows)
+                rows.append(factors)
+    if len(groups) == 0 or len(h) < 2:
+        return []
+    queries = torch.arange(len(h)) if queries is None else queries
+    top, precisions = _rankings(pan, h, torch.stack(rows), queries, labels, k)
+    curves = []
+    for group in groups:
+        present, known = group_values(attributes, group)
+        shares = _shares(top, queries, present, known)
+        at = [ways[group, weight] for weight in weights]
+        curves.append(
+            SteeringCurve(
+                group,
+                weights,
+                tuple(shares[at].tolist()),
+                () if precisions is None else tuple((100 * precisions.mean(1))[at].tolist()),
+            )
+        )
+    return curves
+
+
+def some_queries(items: int, most: int = 500) -> Tensor:
+    """(Q,) rows evenly over the items, at most about `most`: enough for a percent.
+
+    >>> some_queries(10, 3)
+    tensor([0, 4, 8])
+    """
+    return torch.arange(0, items, max(1, math.ceil(items / most)))
+
+
+def group_values(attributes: AttributeTable, group: str) -> tuple[Tensor, Tensor]:
+    """Values (N, A) float and known (N,) bool of a group; of a flag, its no is a value, too."""
+    states = attributes.states[:, attributes.slices[group]]
+    if attributes.kinds[attributes.groups.index(group)] == "flag":
+        states = torch.cat([states, torch.where(states >= 0, 1 - states, states)], 1)
+    return (states == 1).float(), (states >= 0).any(1)
+
+
+@torch.no_grad()
+def _rankings(
+    pan: PairModel, h: Tensor, factors: Tensor, queries: Tensor, labels: Tensor, k: int
+) -> tuple[Tensor, Tensor | None]:
+    """First k rows (F, Q, k) of each way to steer, and average precisions (F, R) of the queries
+    that have something to find; None where none has.
+    """
+    F, N = len(factors), len(h)
+    k = min(k, N - 1)
+    top, precisions = [], []
+    for tile in queries.split(max(1, _CELLS // (F * N))):
+        scores = against_many(pan.similarity, h[tile], h, factors)
+        itself = tile[:, None] == torch.arange(N)
+        scores = scores.masked_fill(itself, -torch.inf)
+        top.append(scores.topk(k, dim=-1).indices)
+        right = (labels[tile][:, None] == labels) & (labels[tile] >= 0)[:, None] & ~itself
+        asks = right.any(1)
+        if bool(asks.any()):
+            relevant = Positives.of(right[asks].repeat(F, 1).nonzero(), queries=F * int(asks.sum()))
+            ranks = positive_ranks(scores[:, asks].flatten(0, 1), relevant)
+            precisions.append(average_precisions(ranks, relevant).view(F, -1))
+    return torch.cat(top, 1), torch.cat(precisions, 1) if precisions else None
+
+
+def _shares(top: Tensor, queries: Tensor, present: Tensor, known: Tensor) -> Tensor:
+    """(F,) percent of the answers (F, Q, k) that share a value with the query, where known."""
+    both = known[queries][:, None] & known[top]
+    same = ((present[queries][:, None] * present[top]).sum(-1) > 0) & both
+    return 100 * same.sum((1, 2)) / both.sum((1, 2))
+
+
+def _rounded(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, 2)
