@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import numpy as np
@@ -6,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facetwise.losses import batch_triplet, triplet
+from facetwise.losses import batch_triplet, pair_triplet, triplet
 
 POLICIES = ["hardest", "sum", 0.01, 0.3, 1.0]
 
@@ -208,3 +209,39 @@ def test_labelled_batch_refuses_what_does_not_fit():
         batch_triplet(torch.zeros(2, 3), torch.zeros(2))
     with pytest.raises(ValueError, match="share"):
         batch_triplet(torch.zeros(2, 2), torch.zeros(2), hardest=0)
+
+
+def slow_pairs(scores, positives, negatives, types, margin, share):
+    found = []
+    for a, p in itertools.product(range(len(scores)), repeat=2):
+        if not positives[a, p]:
+            continue
+        others = [
+            scores[a, n].item()
+            for n in range(len(scores))
+            if negatives[a, n] and (types is None or types[n] == types[p] >= 0)
+        ]
+        if others:
+            count = max(1, math.ceil(len(others) * share - 1e-6))
+            hard = sorted(others, reverse=True)[:count]
+            found.append(sum(max(0, margin + s - scores[a, p].item()) for s in hard) / count)
+    return sum(found) / max(1, len(found))
+
+
+@pytest.mark.parametrize("typed", [False, True])
+@pytest.mark.parametrize("share", [0.1, 0.5, 1.0])
+def test_pairs_in_any_relation_are_the_loops(typed, share):
+    g = torch.Generator().manual_seed(int(10 * share))
+    scores = torch.rand(9, 9, generator=g)
+    told = torch.randint(-1, 2, (9, 9), generator=g)
+    types = torch.randint(-1, 2, (9,), generator=g) if typed else None
+    loss = pair_triplet(scores, told == 1, told == 0, types=types, margin=0.3, hardest=share)
+    assert loss.item() == pytest.approx(
+        slow_pairs(scores, told == 1, told == 0, types, 0.3, share), abs=1e-5
+    )
+
+
+def test_without_pairs_there_is_no_loss():
+    none = torch.zeros(3, 3, dtype=torch.bool)
+    assert pair_triplet(torch.rand(3, 3), none, ~none, types=torch.zeros(3)).item() == 0
+    assert pair_triplet(torch.rand(3, 3), ~none, none).item() == 0

@@ -9,7 +9,7 @@ from facetwise.losses.probabilistic import mixed_targets, pair_bce
 from facetwise.losses.rank import rank_loss
 from facetwise.losses.relevance import relevance_kl
 from facetwise.losses.soft_contrastive import match_logits, soft_contrastive
-from facetwise.losses.triplet import batch_triplet, triplet
+from facetwise.losses.triplet import batch_triplet, pair_triplet, triplet
 from facetwise.losses.vib import vib
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "mixed_targets",
     "mmd",
     "pair_bce",
+    "pair_triplet",
     "rank_loss",
     "relevance_kl",
     "soft_contrastive",

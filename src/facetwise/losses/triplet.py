@@ -8,7 +8,7 @@ from torch import Tensor
 
 from facetwise.losses.batches import owned, positive_scores
 
-__all__ = ["Negatives", "batch_triplet", "triplet"]
+__all__ = ["Negatives", "batch_triplet", "pair_triplet", "triplet"]
 
 Negatives = Literal["hardest", "sum"] | float
 
@@ -113,17 +113,59 @@ def batch_triplet(
             f"expected scores (P, P) and labels (P,), "
             f"not {tuple(scores.shape)} and {tuple(labels.shape)}"
         )
-    scores = scores if scores.dtype == torch.float64 else scores.float()
     same = labels.unsqueeze(1) == labels
-    excluded = same if negatives is None else same | ~negatives
-    hard, counted = _hardest(scores, excluded, _share(hardest))
-    positives = same & ~torch.eye(p, dtype=torch.bool, device=scores.device)
+    itself = torch.eye(p, dtype=torch.bool, device=scores.device)
+    told = ~same if negatives is None else ~same & negatives
+    return pair_triplet(scores, same & ~itself, told, margin=margin, hardest=hardest)
+
+
+def pair_triplet(
+    scores: Tensor,
+    positives: Tensor,
+    negatives: Tensor,
+    *,
+    types: Tensor | None = None,
+    margin: float = 0.2,
+    hardest: float = 0.1,
+) -> Tensor:
+    """Triplet loss over a batch in which any two items may be similar, unlike, or neither.
+
+    Every ordered pair (anchor, positive) against the hardest share of the anchor's negatives: mean
+    of [margin + s_neg - s_pos]_+ over all these triplets. With `types` only negatives of the
+    positive's own type count, as wrong answers to "which one of these goes with the anchor?".
+
+    Args:
+        scores: (B, B) similarity of the batch with itself, rows are anchors; higher is closer.
+        positives: (B, B) bool.
+        negatives: (B, B) bool.
+        types: (B,) integers; -1, unknown, is like none.
+        margin: in units of the scores.
+        hardest: share of the negatives that count, in (0, 1]; at least one.
+
+    Returns:
+        A scalar, float32 at least; 0 where no triplet exists.
+
+    >>> scores = torch.tensor([[1.0, 0.5, 0.9, 0.5]] * 4)
+    >>> first = torch.arange(4) == 0
+    >>> positives = first[:, None] & torch.tensor([False, True, False, False])
+    >>> negatives = first[:, None] & torch.tensor([False, False, True, True])
+    >>> pair_triplet(scores, positives, negatives)  # the third item is the hardest negative
+    tensor(0.6000)
+    >>> pair_triplet(scores, positives, negatives, types=torch.tensor([0, 1, 0, 1]))
+    tensor(0.2000)
+    """
+    scores = scores if scores.dtype == torch.float64 else scores.float()
+    share = _share(hardest)
     anchor, positive = positives.nonzero(as_tuple=True)
-    triplets = _mean_hinge(
-        margin - scores[anchor, positive].unsqueeze(1) + hard[anchor], counted[anchor]
-    )
-    exists = counted[anchor].any(1)
-    return triplets.sum() / exists.sum().clamp_min(1)
+    if types is None:
+        hard, counted = _hardest(scores, ~negatives, share)
+        hard, counted = hard[anchor], counted[anchor]
+    else:
+        wanted = types[positive].unsqueeze(1)
+        stands_in = negatives[anchor] & (types == wanted) & (wanted >= 0)
+        hard, counted = _hardest(scores[anchor], ~stands_in, share)
+    triplets = _mean_hinge(margin - scores[anchor, positive].unsqueeze(1) + hard, counted)
+    return triplets.sum() / counted.any(1).sum().clamp_min(1)
 
 
 def _share(share: float) -> float:

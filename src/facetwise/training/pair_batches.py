@@ -27,6 +27,8 @@ class PairBatch(NamedTuple):
     labels: Tensor
     """(B,) the class that each item was drawn for, which means something within the batch only;
     -1 without."""
+    types: Tensor | None = None
+    """(B,) what the items are, where a negative must be of its positive's type; -1 for unknown."""
 
 
 class PairBatches(Protocol):

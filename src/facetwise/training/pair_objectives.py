@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from facetwise.errors import InputError
-from facetwise.losses import batch_triplet
+from facetwise.losses import pair_triplet
 from facetwise.similarity import PairScore
 from facetwise.training.pair_batches import PairBatch
 
@@ -63,12 +63,13 @@ class Triplets(PairObjective):
         """A scalar; margin in units of the score."""
         scores = square_scores(pairs.score, batch)
         told = square_scores(batch.y, batch)
-        return batch_triplet(
+        return pair_triplet(
             scores,
-            batch.labels,
+            told == 1,
+            told == 0,
+            types=batch.types,
             margin=self.how.margin,
             hardest=self.how.hardest,
-            negatives=told == 0,
         )
 
 
