@@ -15,7 +15,7 @@ from facetwise.cli.main import main
 from facetwise.data import Collection
 from facetwise.data.synthetic import shapes_collection
 from facetwise.encoders import EncoderConfig, Encoders, image_features
-from facetwise.models import PAN, DivEConfig, Model, PANConfig, build_sets
+from facetwise.models import PAN, DivEConfig, Model, PANConfig, Taught, build_sets
 
 _WORDS = ("a red square", "a blue field", "some green thing", "the dark one", "light", "grey")
 
@@ -27,8 +27,8 @@ def _untrained(collection: Collection, seen: int = 0) -> Model:
     g = torch.Generator().manual_seed(0)
     sets = build_sets(DivEConfig(dim=32, hidden=32, heads=2, head_dim=8), encoders, g)
     sets.fit_statistics(features)
-    pairs = PAN(PANConfig(free=1, width=8), ["shape", "colour"], g)
-    pairs.fit_statistics(features.pooled, g)
+    pairs = PAN(PANConfig(free=1, width=8), Taught.groups(["shape", "colour"]), g)
+    pairs.fit_statistics(features.pooled, generator=g)
     hashes = frozenset(collection.image_hashes[:seen])
     return Model(encoders, sets=sets, pairs=pairs, trained_on=hashes, name="tiny")
 

@@ -5,7 +5,7 @@ import torch
 
 from facetwise.data.synthetic import shapes_collection
 from facetwise.encoders import EncoderConfig, Encoders, image_features
-from facetwise.models import PAN, DivEConfig, Model, PANConfig, VSEConfig, build_sets
+from facetwise.models import PAN, DivEConfig, Model, PANConfig, Taught, VSEConfig, build_sets
 
 
 def make(collection=None, kind="dive", seed=0, groups=("colour", "shape"), **parts):
@@ -16,7 +16,7 @@ def make(collection=None, kind="dive", seed=0, groups=("colour", "shape"), **par
     config = DivEConfig(K=3, **options) if kind == "dive" else VSEConfig(**options)
     parts = {
         "sets": build_sets(config, encoders, generator),
-        "pairs": PAN(PANConfig(width=8), groups, generator),
+        "pairs": PAN(PANConfig(width=8), Taught.groups(groups), generator),
         **parts,
     }
     if collection is not None:
@@ -24,7 +24,7 @@ def make(collection=None, kind="dive", seed=0, groups=("colour", "shape"), **par
         if parts["sets"] is not None:
             parts["sets"].fit_statistics(features)
         if parts["pairs"] is not None:
-            parts["pairs"].fit_statistics(features.pooled, generator)
+            parts["pairs"].fit_statistics(features.pooled, generator=generator)
     return Model(encoders, name="few", trained_on=frozenset({"ab", "cd"}), **parts)
 
 

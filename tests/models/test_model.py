@@ -26,7 +26,7 @@ def test_a_model_holds_something():
 def test_what_it_is(model):
     assert (model.has_sets, model.has_pairs, model.K, model.dim) == (True, True, 3, 32)
     assert [c.name for c in model.conditions] == ["colour", "shape", "free 1", "free 2"]
-    assert model.conditional is model.pairs.conditional
+    assert model.pair_similarity is model.pairs.conditional
     assert model.similarity_spec == NamedSimilarity("smooth_chamfer", {"alpha": 16.0})
     assert repr(model) == f"Model(DivE and PAN, {model.fingerprint[:12]})"
     assert not any(p.requires_grad for p in [*model.sets.parameters(), *model.pairs.parameters()])
@@ -159,7 +159,7 @@ def test_the_fingerprint_is_of_everything_that_matters(few):
 def test_a_set_model_alone_and_a_pair_model_alone(few):
     sets, pairs = make(few, pairs=None), make(few, sets=None)
     assert sets.embed_collection(few, [0]).pairs is None
-    assert (sets.conditions, sets.conditional) == ((), None)
+    assert (sets.conditions, sets.pair_similarity) == ((), None)
     embedding = pairs.embed_collection(few, [0])
     assert (embedding.sets, embedding.attention) == (None, None)
     assert (pairs.K, pairs.dim) == (0, 0)

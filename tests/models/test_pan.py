@@ -8,7 +8,7 @@ import torch
 from facetwise.encoders.lite import PARTS
 from facetwise.errors import InputError
 from facetwise.losses import attribute_loss
-from facetwise.models import PAN, PANConfig
+from facetwise.models import PAN, Known, PANConfig, Taught
 
 GROUPS = ("colour", "shape")
 
@@ -19,8 +19,8 @@ def pooled(n=30, seed=0):
 
 def made(groups=GROUPS, free=2, width=8, dropout=0.2, seed=0):
     config = PANConfig(free=free, width=width, feature_dropout=dropout)
-    pan = PAN(config, groups, torch.Generator().manual_seed(seed))
-    pan.fit_statistics(pooled(), torch.Generator().manual_seed(seed))
+    pan = PAN(config, Taught.groups(groups), torch.Generator().manual_seed(seed))
+    pan.fit_statistics(pooled(), Known(), torch.Generator().manual_seed(seed))
     return pan
 
 

@@ -10,7 +10,7 @@ import torch
 import facetwise as fw
 from facetwise.encoders import EncoderConfig, Encoders
 from facetwise.errors import InputError, VersionError
-from facetwise.models import PAN, DivEConfig, Model, PANConfig, build_sets
+from facetwise.models import PAN, DivEConfig, Model, PANConfig, Taught, build_sets
 from facetwise.models.run import unfinished
 
 from .conftest import make
@@ -47,7 +47,7 @@ def test_whole_numbers_may_stand_for_others(few, tmp_path):
     g = torch.Generator().manual_seed(0)
     encoders = Encoders(EncoderConfig(pixels=64, components=32))
     sets = build_sets(DivEConfig(dim=16, hidden=8, global_weight=1, alpha=16), encoders, g)
-    model = make(sets=sets, pairs=PAN(PANConfig(steepness=5), ["colour"], g))
+    model = make(sets=sets, pairs=PAN(PANConfig(steepness=5), Taught.groups(["colour"]), g))
     model.save(tmp_path / "run")
     assert fw.load(tmp_path / "run").fingerprint == model.fingerprint
 

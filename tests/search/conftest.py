@@ -42,7 +42,7 @@ class FakeModel:
         self.fingerprint = hashlib.blake2b(f"fake {seed} {sets} {pairs}".encode()).hexdigest()
         self._sets = sets
         self.conditions = ()
-        self.conditional = None
+        self.pair_similarity = None
         if pairs:
             self.conditions = (
                 Condition("colour", "colour"),
@@ -50,11 +50,11 @@ class FakeModel:
                 Condition("free 1", None),
             )
             generator = torch.Generator().manual_seed(seed)
-            self.conditional = ConditionalSimilarity(9, 3, generator=generator).requires_grad_(
+            self.pair_similarity = ConditionalSimilarity(9, 3, generator=generator).requires_grad_(
                 False
             )
-            self.conditional.W1 *= torch.rand(3, 9, generator=generator) + 0.5
-            self.conditional.W2 += 0.5 * torch.randn(3, 9, generator=generator)
+            self.pair_similarity.W1 *= torch.rand(3, 9, generator=generator) + 0.5
+            self.pair_similarity.W2 += 0.5 * torch.randn(3, 9, generator=generator)
         self.encoded = 0
 
     def embed_images(self, images):
@@ -66,7 +66,7 @@ class FakeModel:
         return SimpleNamespace(
             sets=sets,
             attention=attention if self._sets else None,
-            pairs=unit(halves.sum(1)) if self.conditional else None,
+            pairs=unit(halves.sum(1)) if self.pair_similarity else None,
         )
 
     def embed_collection(self, collection, rows):
@@ -88,7 +88,7 @@ class FakeModel:
         return self.embed_texts(texts).sets
 
     def pair_scores(self, h1, h2):
-        return self.conditional(h1, h2)
+        return self.pair_similarity(h1, h2)
 
     def save(self, path):
         Path(path).mkdir()

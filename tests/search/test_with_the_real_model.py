@@ -6,7 +6,7 @@ import torch
 from facetwise.data.synthetic import shapes_collection
 from facetwise.encoders import EncoderConfig, Encoders
 from facetwise.errors import InputError, ModelMismatchError
-from facetwise.models import PAN, DivEConfig, Model, PANConfig, VSEConfig, build_sets
+from facetwise.models import PAN, DivEConfig, Model, PANConfig, Taught, VSEConfig, build_sets
 from facetwise.search import Index
 
 
@@ -20,7 +20,7 @@ def make(collection, seed=0, kind="dive"):
     encoders = Encoders(EncoderConfig(pixels=64))
     config = DivEConfig(dim=32, K=3, hidden=32) if kind == "dive" else VSEConfig(dim=32, hidden=32)
     sets = build_sets(config, encoders, generator)
-    pairs = PAN(PANConfig(width=8), collection.attribute_groups, generator)
+    pairs = PAN(PANConfig(width=8), Taught.groups(collection.attribute_groups), generator)
     return Model(encoders, sets=sets, pairs=pairs, name="shapes")
 
 

@@ -14,6 +14,7 @@ from facetwise.data import Collection, Item
 from facetwise.data.synthetic import shapes
 from facetwise.errors import FacetwiseError, InputError
 from facetwise.files import locked
+from facetwise.models import load
 from facetwise.training import Recipe, fit
 from facetwise.training.pair_task import PairTask
 from facetwise.training.set_task import SetTask
@@ -221,9 +222,9 @@ def test_only_groups_train_free_conditions(tmp_path):
         model.encode_images([])
 
 
-def test_only_groups_have_a_condition_even_where_the_recipe_has_no_free_ones(tmp_path):
-    model = trained(tmp_path, only_groups, n=90, pairs={**SMALL["pairs"], "free": 0})
-    assert [c.name for c in model.conditions] == ["free 1"]
+def test_no_condition_at_all_is_refused_with_the_way_out(tmp_path):
+    with pytest.raises(InputError, match="free = 1 or more"):
+        trained(tmp_path, only_groups, n=90, pairs={**SMALL["pairs"], "free": 0})
 
 
 def test_only_attributes_train_a_condition_for_each(tmp_path):
@@ -305,9 +306,11 @@ def test_everything_held_out_is_refused(shapes, tmp_path):
         fit(shapes, out=tmp_path / "run", recipe=tiny(data={"test": 1}))
 
 
-def test_a_siamese_recipe_is_refused_before_any_work(shapes, tmp_path):
-    with pytest.raises(InputError, match="trains a siamese model, which no run can hold"):
-        fit(shapes, out=tmp_path / "run", recipe=tiny(pairs={"model": "siamese"}))
+def test_a_siamese_run_is_kept_like_any_other(shapes, tmp_path):
+    pairs = {"model": "siamese", "dim": 8, "training": SMALL["pairs"]["training"]}
+    model = fit(shapes, out=tmp_path / "run", recipe=tiny(pairs=pairs))
+    assert [c.name for c in model.conditions] == ["similarity"]
+    assert load(tmp_path / "run").fingerprint == model.fingerprint
 
 
 def test_overrides_go_with_a_name(shapes, tmp_path):

@@ -20,12 +20,15 @@ from facetwise.encoders.lite import PARTS
 from facetwise.models import (
     PAN,
     DivEConfig,
+    Known,
     PANConfig,
     Siamese,
     SiameseConfig,
+    Taught,
     VSEConfig,
     build_sets,
 )
+from facetwise.training.pair_batches import ClassPairs
 from facetwise.training.pair_task import PairTask
 from facetwise.training.recipe import PairTraining, SetTraining
 from facetwise.training.set_task import SetTask
@@ -79,13 +82,24 @@ PAIR = PairTraining(steps=20, classes=6, per_class=3)
 def pair_task(how=PAIR, free=2, siamese=False, seed=3):
     g = torch.Generator().manual_seed(0)
     features, made = world()
-    groups = made.attributes.groups
+    taught = Taught.groups(made.attributes.groups)
     model = (
-        Siamese(SiameseConfig(dim=16), g)
+        Siamese(SiameseConfig(dim=16), taught, g)
         if siamese
-        else PAN(PANConfig(free=free, width=8), groups, g)
+        else PAN(PANConfig(free=free, width=8), taught, g)
     )
-    return PairTask(model, how, features, [made.groups], made.attributes, seed=seed)
+    labellings = [made.groups]
+    batches = ClassPairs(labellings, classes=how.classes, per_class=how.per_class, seed=seed)
+    return PairTask(
+        model,
+        how,
+        model.prepare(features),
+        Known(),
+        batches,
+        labellings,
+        made.attributes,
+        seed=seed,
+    )
 
 
 def without_dropout(task):
@@ -179,27 +193,27 @@ def test_every_parameter_of_pan_learns():
         if parameter.grad is None or not parameter.grad.abs().sum() > 0
     ]
     assert silent == []
-    assert set(figures) == {"triplet", "attributes", "pair_entropy", "mean_entropy"}
+    assert set(figures) == {"pairs", "attributes", "pair_entropy", "mean_entropy"}
     assert figures["pair_entropy"] <= figures["mean_entropy"] + 1e-6
 
 
 def test_lambda_zero_is_no_attributes():
     without = without_dropout(pair_task(replace(PAIR, attribute_weight=0, relevance_kl=0)))
     loss, figures = without.loss(0)
-    assert loss.item() == pytest.approx(figures["triplet"])
+    assert loss.item() == pytest.approx(figures["pairs"])
     with_both = without_dropout(pair_task(replace(PAIR, attribute_weight=2, relevance_kl=0)))
     loss, figures = with_both.loss(0)
-    assert loss.item() == pytest.approx(figures["triplet"] + 2 * figures["attributes"])
+    assert loss.item() == pytest.approx(figures["pairs"] + 2 * figures["attributes"])
 
 
 def test_the_attributes_are_those_of_the_batchs_pairs():
     """Slowly, pair by pair."""
     task = without_dropout(pair_task())
-    rows, _ = task._batches.batch(4)
+    rows = task._batches.batch(4).rows
     _, figures = task.loss(4)
     states = world()[1].attributes.states
     total, count = 0.0, 0
-    h = task.model.embed(task._pooled[rows])
+    h = task.model.embed(task._x[rows])
     for a in range(len(rows)):
         for b in range(a + 1, len(rows)):
             s = task.model(h[a : a + 1], h[b : b + 1]).conditions[0]
@@ -215,7 +229,7 @@ def test_a_siamese_model_learns_from_triplets_alone():
     task = pair_task(siamese=True)
     loss, figures = task.loss(0)
     loss.backward()
-    assert set(figures) == {"triplet"}
+    assert set(figures) == {"pairs"}
     assert task.model.head.weight.grad.abs().sum() > 0
     assert [len(group["params"]) for group in task.parameter_groups()] == [1]
 

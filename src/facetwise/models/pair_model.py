@@ -52,6 +52,15 @@ class Taught:
     conditions: tuple[Condition, ...] = ()
     types: tuple[str, ...] = ()
 
+    @classmethod
+    def groups(cls, names: Sequence[str]) -> Taught:
+        """A condition for each attribute group.
+
+        >>> Taught.groups(["colour"]).conditions
+        (Condition(name='colour', group='colour'),)
+        """
+        return cls(tuple(Condition(name, name) for name in names))
+
 
 class Known(NamedTuple):
     """What is known of N items beside their pictures."""
