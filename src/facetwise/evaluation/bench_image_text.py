@@ -6,25 +6,19 @@ trained nor chosen on. Beside every set system stands the control, its own mean 
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import threading
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
-
-import torch
+from typing import Any
 
 from facetwise.errors import InputError
 from facetwise.evaluation.bench_intervals import differences
+from facetwise.evaluation.bench_keep import finished
 from facetwise.evaluation.bench_machine import machine
-from facetwise.evaluation.bench_run import Prepared, Task, finished, key_of, run_one
+from facetwise.evaluation.bench_run import Prepared, Task, key_of, run_one
 from facetwise.evaluation.bench_systems import TEXTS, Row, ablations, rows
+from facetwise.evaluation.bench_workers import work_through
 from facetwise.evaluation.bench_worlds import World, recipe_for, world_of
-from facetwise.progress import bar
 from facetwise.training import Recipe
 
 __all__ = ["Bench", "run_bench"]
@@ -129,10 +123,7 @@ def run_bench(bench: Bench) -> dict[str, Any]:
     about = world.to_dict()
     keys = {task.name: key_of(task, recipes[task.text], about) for task in tasks}
     waiting = [task for task in tasks if finished(bench.folder(task), keys[task.name]) is None]
-    if bench.jobs > 1 and len(waiting) > 1:
-        _side_by_side(bench, waiting, keys, world)
-    else:
-        _one_by_one(bench, waiting, keys, world)
+    work_through(_Trainings(bench, keys), waiting, bench.jobs, world)
     runs = [found for task in tasks if (found := finished(bench.folder(task), keys[task.name]))]
     rows = {task.row.name: task.row for task in tasks}
     main = next(iter(world.reported))
@@ -153,71 +144,21 @@ def run_bench(bench: Bench) -> dict[str, Any]:
     }
 
 
-def _one_by_one(bench: Bench, tasks: Sequence[Task], keys: Mapping[str, Any], world: World) -> None:
-    prepared: tuple[str, Prepared] | None = None
-    with bar("trainings", len(tasks)) as progress:
-        for task in tasks:
-            progress.note(task.name)
-            if prepared is None or prepared[0] != task.text:
-                prepared = None  # before the next one's features come
-                prepared = task.text, Prepared.of(world, bench.recipe_of(task.text))
-            run_one(task, prepared[1], bench.folder(task), keys[task.name])
-            progress.advance()
+@dataclass(frozen=True)
+class _Trainings:
+    """As `work_through` takes it."""
 
+    bench: Bench
+    keys: Mapping[str, Any]
 
-def _side_by_side(
-    bench: Bench, tasks: Sequence[Task], keys: Mapping[str, Any], world: World
-) -> None:
-    """In processes of their own, each with its share of the cores."""
-    for text in dict.fromkeys(task.text for task in tasks):
-        Prepared.of(world, bench.recipe_of(text))  # two processes must not compute them twice
-    del world
-    threads = max(1, (os.cpu_count() or 1) // bench.jobs)
-    context = multiprocessing.get_context("spawn")
-    with (
-        ProcessPoolExecutor(bench.jobs, context, _Worker.start, (bench, threads)) as pool,
-        bar("trainings", len(tasks)) as progress,
-    ):
-        coming = [pool.submit(_Worker.work, task, keys[task.name]) for task in tasks]
-        try:
-            for done in as_completed(coming):
-                done.result()
-                progress.advance()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    def open(self) -> World:
+        return self.bench.world()
 
+    def needs(self, task: Task) -> str:
+        return task.text
 
-class _Worker:
-    """One of several processes: opens the data once."""
+    def prepare(self, opened: World, needed: str) -> Prepared:
+        return Prepared.of(opened, self.bench.recipe_of(needed))
 
-    here: ClassVar[_Worker]
-
-    def __init__(self, bench: Bench) -> None:
-        self.bench, self.world = bench, bench.world()
-        self.prepared: tuple[str, Prepared] | None = None
-
-    @classmethod
-    def start(cls, bench: Bench, threads: int) -> None:
-        """In a fresh process, before its first task."""
-        os.environ["FACETWISE_PROGRESS"] = "0"
-        torch.set_num_threads(threads)
-        threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-        cls.here = cls(bench)
-
-    @classmethod
-    def work(cls, task: Task, key: Mapping[str, Any]) -> None:
-        """Do a task."""
-        own = cls.here
-        if own.prepared is None or own.prepared[0] != task.text:
-            own.prepared = None  # before the next one's features come
-            recipe = own.bench.recipe_of(task.text)
-            own.prepared = task.text, Prepared.of(own.world, recipe)
-        run_one(task, own.prepared[1], own.bench.folder(task), key)
-
-
-def _end_with(parent: int) -> None:
-    """Do not outlive a parent that was killed: nobody would collect what is found."""
-    while os.getppid() == parent:
-        time.sleep(5)
-    os._exit(1)
+    def do(self, opened: World, prepared: Prepared, task: Task) -> None:
+        run_one(task, prepared, self.bench.folder(task), self.keys[task.name])

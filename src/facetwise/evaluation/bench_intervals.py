@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from facetwise.data.sampling import generator_of
-from facetwise.evaluation.bench_run import terms_of
+from facetwise.evaluation.bench_keep import terms_of
 from facetwise.evaluation.bench_systems import Row
 from facetwise.evaluation.bench_worlds import Figure, Part, World
 from facetwise.metrics.bootstrap import bootstrap_difference

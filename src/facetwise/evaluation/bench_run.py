@@ -7,10 +7,8 @@ figures beside it. A finished one is not computed again; an interrupted one goes
 from __future__ import annotations
 
 import json
-import shutil
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,21 +20,19 @@ from facetwise.config import settings
 from facetwise.data.sampling import generator_of
 from facetwise.encoders import Encoders, ImageFeatures, TextFeatures, image_features, text_features
 from facetwise.evaluation.bench_exam import Exam, Found, ask
+from facetwise.evaluation.bench_keep import Clock, kept_once, watched_in
 from facetwise.evaluation.bench_machine import peak_memory, watch_memory
 from facetwise.evaluation.bench_systems import FLOOR, Row, recipe_of
 from facetwise.evaluation.bench_worlds import World
 from facetwise.evaluation.floors import RidgeFloor
-from facetwise.files import locked, write_bytes, write_text
 from facetwise.models import DeViSEConfig, Model, SetModel, build_sets
 from facetwise.similarity import NamedSimilarity
 from facetwise.training import Recipe
 from facetwise.training.fit import train_sets
 from facetwise.training.watch import Watch
 
-__all__ = ["FIGURES", "Prepared", "Task", "finished", "key_of", "run_one", "terms_of"]
+__all__ = ["Prepared", "Task", "key_of", "run_one"]
 
-FIGURES: Final = "figures.json"
-_TERMS: Final = "terms.safetensors"
 _ROWS: Final = 1024
 
 
@@ -103,24 +99,6 @@ def key_of(task: Task, recipe: Recipe, world: Mapping[str, Any]) -> dict[str, An
     return kept
 
 
-def finished(folder: Path, key: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The figures in a run's folder, if they are of this key."""
-    try:
-        saved = json.loads((folder / FIGURES).read_text(encoding="utf-8"))
-        same = saved["key"] == key and (folder / _TERMS).exists()
-        found: dict[str, Any] | None = saved["figures"] if same else None
-    except (OSError, ValueError, KeyError):
-        return None
-    return found
-
-
-def terms_of(folder: Path) -> dict[str, Tensor]:
-    """What a bootstrap resamples, of each reported part: ``dev.rsum.sums`` and so on."""
-    from safetensors.torch import load_file
-
-    return load_file(folder / _TERMS)
-
-
 def run_one(task: Task, prepared: Prepared, folder: Path, key: Mapping[str, Any]) -> dict[str, Any]:
     """Train and measure, unless that is done.
 
@@ -134,18 +112,8 @@ def run_one(task: Task, prepared: Prepared, folder: Path, key: Mapping[str, Any]
         KeyboardInterrupt: the state of the training is kept.
         FacetwiseError: another process is at this run.
     """
-    from safetensors.torch import save
 
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with locked(folder):
-        kept = finished(folder, key)
-        if kept is not None:
-            return kept
-        # A training under another key cannot be gone on with.
-        about, begun = json.dumps(key, indent=1), folder / "key.json"
-        if not begun.exists() or begun.read_text(encoding="utf-8") != about:
-            shutil.rmtree(folder, ignore_errors=True)
-            write_text(begun, about)
+    def make() -> tuple[dict[str, Any], dict[str, Tensor]]:
         floor = task.row.name == FLOOR
         found, more = _floor(task, prepared) if floor else _trained(task, prepared, folder)
         figures = {
@@ -155,14 +123,13 @@ def run_one(task: Task, prepared: Prepared, folder: Path, key: Mapping[str, Any]
             "report": {name: one.figures for name, one in found.items()},
         }
         terms = {
-            f"{part}.{name}": value.contiguous()
+            f"{part}.{name}": value
             for part, one in found.items()
             for name, value in one.terms.items()
         }
-        write_bytes(folder / _TERMS, save(terms))
-        write_text(folder / FIGURES, json.dumps({"key": key, "figures": figures}, indent=1) + "\n")
-        begun.unlink()
-    return figures
+        return figures, terms
+
+    return kept_once(folder, key, make)
 
 
 def _trained(
@@ -173,7 +140,7 @@ def _trained(
     recipe = recipe_of(task.row, prepared.recipe)
     assert recipe.sets is not None  # of every row
     watch_memory()
-    clock = _Clock(folder / "spent.json")
+    clock = Clock(folder / "spent.json")
 
     def watch(model: SetModel) -> Watch:
         def score() -> float:
@@ -193,7 +160,7 @@ def _trained(
             watch=watch,
         )
     peak = peak_memory()
-    watched = _watched(folder)
+    watched = watched_in(folder)
     best = max(watched, key=lambda look: look[1])
     figures: dict[str, Any] = {
         "options": settings(recipe.sets),
@@ -263,45 +230,3 @@ def _keep(model: SetModel, prepared: Prepared, folder: Path) -> None:
     for pattern in ("sets.checkpoint.*", "sets.best.*", "spent.json"):
         for file in folder.glob(pattern):
             file.unlink()
-
-
-def _watched(folder: Path) -> list[tuple[int, float]]:
-    """(step, score) of every look, from the log."""
-    lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
-    entries = [json.loads(line) for line in lines]
-    return [(entry["step"], entry["watched"]) for entry in entries if "watched" in entry]
-
-
-class _Clock:
-    """Seconds of training without the looks, over interruptions: of the wall, and of processors.
-
-    The latter tell what a training takes on a busy machine, too.
-
-    Args:
-        file: where they are kept.
-    """
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else [0.0, 0.0]
-        self.wall, self.processors = map(float, kept)
-
-    def __enter__(self) -> None:
-        self._count(-1)
-
-    def __exit__(self, *_: object) -> None:
-        self._count(1)
-        write_text(self.file, json.dumps([self.wall, self.processors]))
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """What happens in this block is no training."""
-        self._count(1)
-        try:
-            yield
-        finally:
-            self._count(-1)
-
-    def _count(self, sign: int) -> None:
-        self.wall += sign * time.monotonic()
-        self.processors += sign * time.process_time()

@@ -23,7 +23,15 @@ from facetwise.errors import InputError
 from facetwise.metrics import Ties, compatibility_auc, fitb_accuracy
 from facetwise.metrics.bootstrap import Interval, bootstrap_difference, bootstrap_mean
 
-__all__ = ["OutfitScores", "PairScorer", "outfit_figures", "paired_figures", "score_questions"]
+__all__ = [
+    "OutfitScores",
+    "PairScorer",
+    "auc_terms",
+    "blank_hits",
+    "outfit_figures",
+    "paired_figures",
+    "score_questions",
+]
 
 
 class PairScorer(Protocol):
@@ -98,14 +106,14 @@ def outfit_figures(
     if len(blanks):
         by_lot = fitb_accuracy(scores.blanks, blanks.answers, ties="mean")
         figures["fitb"] = 100 * fitb_accuracy(scores.blanks, blanks.answers, ties=ties)
-        figures["fitb_ci95"] = _half(_hits(scores, blanks, ties))
+        figures["fitb_ci95"] = _half(blank_hits(scores, blanks, ties))
         figures["fitb_by_chance"] = 100 * by_lot
         figures["chance"] = 100 * blanks.chance
     figures["questions"] = len(blanks)
     figures |= dict.fromkeys(("auc", "auc_ci95", "auc_pessimistic"))
     if bool(asked.labels.any()) and not bool(asked.labels.all()):
         figures["auc"] = compatibility_auc(scores.outfits, asked.labels)
-        figures["auc_ci95"] = _half(*_placements(scores, asked))
+        figures["auc_ci95"] = _half(*auc_terms(scores, asked))
         figures["auc_pessimistic"] = compatibility_auc(
             scores.outfits, asked.labels, ties="pessimistic"
         )
@@ -127,11 +135,11 @@ def paired_figures(
     """
     found: dict[str, Any] = {}
     if len(questions.blanks) > 1:
-        mine, other = (_hits(one, questions.blanks, ties) for one in (scores, rival))
+        mine, other = (blank_hits(one, questions.blanks, ties) for one in (scores, rival))
         found["fitb"] = _difference(bootstrap_difference(mine, other))
     asked = questions.compatibility
     if bool(asked.labels.any()) and not bool(asked.labels.all()):
-        (mine, weights), (other, _) = (_placements(one, asked) for one in (scores, rival))
+        (mine, weights), (other, _) = (auc_terms(one, asked) for one in (scores, rival))
         found["auc"] = _difference(bootstrap_difference(mine, other, weights))
     return found
 
@@ -145,7 +153,7 @@ def _half(sums: Tensor, weights: Tensor | None = None) -> float | None:
     return 1.96 * bootstrap_mean(sums, weights).se if len(sums) > 1 else None
 
 
-def _hits(scores: OutfitScores, blanks: Blanks, ties: Ties) -> Tensor:
+def blank_hits(scores: OutfitScores, blanks: Blanks, ties: Ties) -> Tensor:
     """(Q,) 100 where the right candidate wins, 0 where not; by lot a share of it."""
     right = scores.blanks.gather(1, blanks.answers[:, None])
     above = (scores.blanks > right).any(1)
@@ -158,7 +166,7 @@ def _hits(scores: OutfitScores, blanks: Blanks, ties: Ties) -> Tensor:
     return 100 * won.masked_fill(above, 0)
 
 
-def _placements(scores: OutfitScores, asked: Compatibility) -> tuple[Tensor, Tensor]:
+def auc_terms(scores: OutfitScores, asked: Compatibility) -> tuple[Tensor, Tensor]:
     """Sums and weights (U, 2) whose two means add up to the AUC, to be resampled by units.
 
     The AUC is no mean over outfits, but to first order it is the mean over the true outfits of the
