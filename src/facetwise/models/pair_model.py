@@ -80,7 +80,8 @@ class PairConfig:
     """What all systems have."""
 
     types: str = ""
-    """Attribute group that says what an item is, for systems that look at it; empty: none."""
+    """Attribute group that says what an item is, for systems that look at it; empty: none;
+    ``auto``: found as for questions about outfits (`data.outfit_types`)."""
     feature_dropout: Share = 0.2
     """Of the frozen features, in training."""
 

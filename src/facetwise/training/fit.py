@@ -26,8 +26,8 @@ from facetwise.models import (
 from facetwise.models.known import known_of
 from facetwise.training.captioning import learn_to_caption
 from facetwise.training.material import FEWEST, Material
-from facetwise.training.pair_batches import ClassPairs
 from facetwise.training.pair_task import PairTask
+from facetwise.training.positives import labellings_of, pair_batches, with_types
 from facetwise.training.recipe import Recipe
 from facetwise.training.set_task import SetTask
 from facetwise.training.taught import taught_by, taught_table
@@ -200,11 +200,12 @@ def train_pairs(
     if recipe.pairs is None:
         raise InputError(f"the recipe {recipe.name} has no pair model")
     how = recipe.pair_training
-    taught = taught_by(recipe.pairs, material)
-    model = build_pairs(recipe.pairs, taught, generator_of(seed, -5), encoders.images.parts)
-    known = known_of(material.collection, material.rows, recipe.pairs, taught)
-    labellings = list(material.labellings)
-    batches = ClassPairs(labellings, classes=how.classes, per_class=how.per_class, seed=seed)
+    config = with_types(recipe.pairs, material)
+    taught = taught_by(config, material)
+    model = build_pairs(config, taught, generator_of(seed, -5), encoders.images.parts)
+    known = known_of(material.collection, material.rows, config, taught)
+    labellings = labellings_of(how, material)
+    batches = pair_batches(how, material, known.types, seed=seed)
     task = PairTask(
         model,
         how,
@@ -212,7 +213,7 @@ def train_pairs(
         known,
         batches,
         labellings,
-        taught_table(recipe.pairs, material),
+        taught_table(config, material),
         seed=seed,
     )
     train(task, folder, "pairs", seed=seed, watch=None if watch is None else watch(model))
@@ -233,7 +234,9 @@ def _nothing_to_learn(recipe: Recipe, material: Material) -> InputError:
     if recipe.pairs is None:
         why.append("the recipe has no [pairs]")
     else:
-        why.append("no groups or attributes of which several share one and several another")
+        why.append(
+            "no groups, outfits or attributes of which several share one and several another"
+        )
     return InputError(
         f"{collection.path}: nothing to learn from on {len(rows)} training items: "
         f"{'; '.join(why)}. At least {FEWEST} are needed with texts of their own, or with labels "

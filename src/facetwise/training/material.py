@@ -29,7 +29,10 @@ class Material:
         collection: where they are.
         rows: (N) which.
         texts: (N) the texts of each.
-        labellings: ways to call two of them similar, each (N,) integers, -1 for unknown.
+        by_group: (N,) their groups as integers, -1 for unknown; None where too few share one.
+        by_attribute: the same of each taught attribute group with one value an item.
+        outfits: the items of each outfit that has two or more, as places among the N. Of items with
+            the very same picture the first stands for all.
         attributes: of the N, only the groups that conditions are taught.
         single: of the N, the attributes that may be taught one by one: all that differ.
     """
@@ -37,7 +40,9 @@ class Material:
     collection: Collection
     rows: tuple[int, ...]
     texts: tuple[tuple[str, ...], ...]
-    labellings: tuple[Tensor, ...]
+    by_group: Tensor | None
+    by_attribute: tuple[Tensor, ...]
+    outfits: tuple[tuple[int, ...], ...]
     attributes: AttributeTable
     single: AttributeTable
 
@@ -54,13 +59,15 @@ class Material:
             seed: of the random pairs by which attribute groups are judged.
         """
         texts = tuple(tuple(own) for own in languages_of(collection, rows, languages))
-        labellings, taught = _labels(collection, rows, seed)
         table = collection.attributes.rows(torch.tensor(list(rows), dtype=torch.long))
+        taught = teachable_groups(table, seed)
         return cls(
             collection,
             tuple(rows),
             texts,
-            tuple(labellings),
+            _by_group(collection, rows),
+            _by_attribute(table, taught),
+            _outfits(collection, rows),
             _only(table, taught),
             table.varying(),
         )
@@ -111,9 +118,28 @@ class Material:
         return torch.tensor([size.get(group, 1) ** -0.5 if group else 1.0 for group in groups])
 
     @property
+    def labellings(self) -> tuple[Tensor, ...]:
+        """Ways to call two items similar, each (N,) with -1 for unknown.
+
+        Groups where there are enough; else every teachable attribute group with one value an item
+        is a labelling of its own, and batches take turns.
+        """
+        return self.by_attribute if self.by_group is None else (self.by_group,)
+
+    @property
+    def in_outfits(self) -> int:
+        """How many items are in an outfit with others."""
+        return len({item for outfit in self.outfits for item in outfit})
+
+    @property
+    def has_outfits(self) -> bool:
+        """Whether a pair model can learn from outfits."""
+        return len(self.outfits) > 1 and self.in_outfits >= FEWEST
+
+    @property
     def has_labels(self) -> bool:
         """Whether a pair model can learn."""
-        return len(self.labellings) > 0
+        return len(self.labellings) > 0 or self.has_outfits
 
     @property
     def fingerprint(self) -> str:
@@ -123,7 +149,7 @@ class Material:
         a, b = self.attributes, self.single
         pictures = [(hashes[row], self.collection.groups[row]) for row in self.rows]
         names = (a.groups, a.kinds, a.names, a.group_index.tolist(), b.names)
-        digest.update(repr((pictures, self.texts, names)).encode())
+        digest.update(repr((pictures, self.texts, names, self.outfits)).encode())
         for tensor in (*self.labellings, a.states, b.states):
             digest.update(f"{tuple(tensor.shape)}".encode())
             digest.update(tensor.contiguous().numpy().tobytes())
@@ -173,21 +199,16 @@ def languages_of(
     ]
 
 
-def _labels(
-    collection: Collection, rows: Sequence[int], seed: int
-) -> tuple[list[Tensor], list[str]]:
-    """What makes two training pictures similar, and the attribute groups to teach.
-
-    Groups where there are enough; else every teachable attribute group with one value an item is a
-    labelling of its own, and batches take turns.
-    """
-    attributes = collection.attributes.rows(torch.tensor(list(rows), dtype=torch.long))
-    taught = teachable_groups(attributes, seed)
+def _by_group(collection: Collection, rows: Sequence[int]) -> Tensor | None:
     groups = [collection.groups[row] for row in rows]
     names = {name: index for index, name in enumerate(sorted({g for g in groups if g is not None}))}
-    by_group = torch.tensor([-1 if group is None else names[group] for group in groups])
-    if _contrasts(by_group):
-        return [by_group], taught
+    labels = torch.tensor(
+        [-1 if group is None else names[group] for group in groups], dtype=torch.long
+    )
+    return labels if _contrasts(labels) else None
+
+
+def _by_attribute(attributes: AttributeTable, taught: Sequence[str]) -> tuple[Tensor, ...]:
     labellings = []
     for name in taught:
         states = attributes.states[:, attributes.slices[name]]
@@ -198,7 +219,18 @@ def _labels(
             labels = torch.where(one, (states == 1).int().argmax(1), -1)
         if _contrasts(labels):
             labellings.append(labels)
-    return labellings, taught
+    return tuple(labellings)
+
+
+def _outfits(collection: Collection, rows: Sequence[int]) -> tuple[tuple[int, ...], ...]:
+    """Items with one picture cannot be told apart: none is wrong where another is right."""
+    outfits, hashes = collection.outfits, collection.image_hashes
+    first: dict[str, int] = {}
+    members: dict[str, set[int]] = {}
+    for place, row in enumerate(rows):
+        for name in outfits[row]:
+            members.setdefault(name, set()).add(first.setdefault(hashes[row], place))
+    return tuple(tuple(sorted(members[name])) for name in sorted(members) if len(members[name]) > 1)
 
 
 def _contrasts(labels: Tensor) -> bool:

@@ -117,13 +117,17 @@ class PairTraining:
 
     steps: Count = 600
     """Batches in all."""
-    loss: Literal["auto", "triplet"] = "auto"
+    loss: Literal["auto", "triplet", "proxy", "proxy_edges"] = "auto"
     """What is minimised (`training.pair_objectives`); ``auto``: what the system is trained by."""
-    positives: Literal["auto", "group", "attribute"] = "auto"
-    """What makes two pictures similar: one group, or a value of an attribute group in turn;
-    ``auto``: groups where there are enough of them."""
+    positives: Literal["auto", "outfit", "group", "attribute"] = "auto"
+    """What makes two pictures similar: an outfit with both, one group, or a value of an attribute
+    group in turn; ``auto``: outfits where at least half of the items are in one with others, else
+    groups where there are enough of them, else attributes."""
+    negatives: Literal["auto", "any", "type"] = "auto"
+    """Pairs without that, all of them or of one type only: of outfits those of which one item could
+    take the place of one of the other's outfit. ``auto``: the latter for outfits with types."""
     classes: Annotated[int, Within(2)] = 24
-    """Groups, or values of an attribute group, in a batch."""
+    """Outfits, groups, or values of an attribute group, in a batch."""
     per_class: Annotated[int, Within(2)] = 4
     """Pictures of each."""
     lr: Positive = 1e-3
