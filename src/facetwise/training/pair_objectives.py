@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from facetwise.errors import InputError
-from facetwise.losses import pair_triplet
+from facetwise.losses import conditional, pair_triplet
 from facetwise.similarity import PairScore
 from facetwise.training.pair_batches import PairBatch
 
@@ -73,6 +73,17 @@ class Triplets(PairObjective):
         )
 
 
+class Edges(PairObjective):
+    """L_edge: is each pair similar, as a mean of binary cross-entropies (METHODS 1.4)."""
+
+    def forward(self, h: Tensor, pairs: PairScore, batch: PairBatch) -> Tensor:
+        """A scalar; pairs of which nothing is said do not count."""
+        said = batch.y >= 0
+        if not bool(said.any()):
+            return pairs.score.sum() * 0.0
+        return conditional(PairScore(*(part[said] for part in pairs)), batch.y[said])
+
+
 def square_scores(values: Tensor, batch: PairBatch) -> Tensor:
     """Values (P,) of the pairs on both sides of the diagonal: (B, B); elsewhere -1.
 
@@ -86,6 +97,7 @@ def square_scores(values: Tensor, batch: PairBatch) -> Tensor:
 PAIR_OBJECTIVES: Final[Mapping[str, Callable[..., PairObjective]]] = MappingProxyType(
     {
         "triplet": Triplets,
+        "edges": Edges,
     }
 )
 """``loss`` in a recipe's table [pairs.training] to what computes it."""

@@ -92,7 +92,9 @@ class PairTask(nn.Module):
         return [group for group in groups if group["params"]]
 
     def schedule(self, step: int) -> float:
-        """Cosine to zero."""
+        """Of the rates, at a step."""
+        if self.how.schedule == "constant":
+            return 1.0
         return cosine(step / max(1, self.steps))
 
     def _embed(self, rows: Tensor) -> Tensor:

@@ -117,7 +117,7 @@ class PairTraining:
 
     steps: Count = 600
     """Batches in all."""
-    loss: Literal["auto", "triplet", "proxy", "proxy_edges"] = "auto"
+    loss: Literal["auto", "triplet", "proxy", "proxy_edges", "edges"] = "auto"
     """What is minimised (`training.pair_objectives`); ``auto``: what the system is trained by."""
     positives: Literal["auto", "outfit", "group", "attribute"] = "auto"
     """What makes two pictures similar: an outfit with both, one group, or a value of an attribute
@@ -131,9 +131,15 @@ class PairTraining:
     per_class: Annotated[int, Within(2)] = 4
     """Pictures of each."""
     lr: Positive = 1e-3
-    """Of the head; cosine to zero."""
+    """Of the head."""
     condition_lr: Positive = 1e-2
     """Of the conditional similarity."""
+    edge_pairs: Annotated[int, Within(0)] = 4096
+    """With ``edges``: pairs a step, half of them positives; 0 takes all in each (METHODS 1.5)."""
+    redraw: bool = False
+    """With ``edges``: new negatives in each epoch; the paper's are drawn once (T-10)."""
+    schedule: Literal["cosine", "constant"] = "cosine"
+    """Of the rates, from their values: to zero, or as they are (METHODS 1.5)."""
     margin: Weight = 0.5
     """Of the triplets, in units of the score."""
     hardest: Annotated[float, Within(0, 1, above=True)] = 0.1
