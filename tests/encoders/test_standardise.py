@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from facetwise.encoders import Components, PartNorm
+from facetwise.encoders import Components, DimensionNorm, PartNorm
 
 
 def rows(n, width, seed=0):
@@ -86,3 +86,18 @@ def test_more_components_than_cells_are_no_numbers_out_of_nowhere():
 
 def test_no_pictures_have_no_components():
     assert Components(12, 5)(torch.empty(0, 12, 3, 2)).shape == (0, 6, 5)
+
+
+def test_dimension_norm_is_standardisation_of_every_dimension():
+    x = rows(20, 9)
+    norm = DimensionNorm([4, 5])
+    norm.fit(x)
+    given = x.numpy()
+    expected = (given - given.mean(0)) / (given.std(0) + 1e-6)
+    np.testing.assert_allclose(norm(x).numpy(), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_dimension_that_never_changes_becomes_zero():
+    norm = DimensionNorm([2])
+    norm.fit(torch.tensor([[1.0, 2.0], [1.0, 3.0]]))
+    assert (norm(torch.tensor([[1.0, 2.0]]))[:, 0] == 0).all()

@@ -21,12 +21,13 @@ from facetwise.encoders.features import (
     masked_mean,
 )
 from facetwise.encoders.glove import glove_vectors
+from facetwise.encoders.graph import GraphEncoder, Neighbours, tidy_edges
 from facetwise.encoders.lite import LiteEncoder
 from facetwise.encoders.lite_top import LiteTop
 from facetwise.encoders.minilm import MiniLM
 from facetwise.encoders.regions import REGIONS, RegionFile, RegionTower
 from facetwise.encoders.sequences import pool
-from facetwise.encoders.standardise import Components, GridNorm, PartNorm
+from facetwise.encoders.standardise import Components, DimensionNorm, GridNorm, PartNorm
 from facetwise.encoders.text_models import LanguageModel
 from facetwise.encoders.towers import FrozenGrid, FrozenTokens, ImageTower, TextTower
 from facetwise.encoders.transformers_grid import TransformersGrid
@@ -39,10 +40,12 @@ __all__ = [
     "AdaptedGrid",
     "BiGRU",
     "Components",
+    "DimensionNorm",
     "EncoderConfig",
     "Encoders",
     "FrozenGrid",
     "FrozenTokens",
+    "GraphEncoder",
     "GridNorm",
     "ImageEncoder",
     "ImageFeatures",
@@ -52,6 +55,7 @@ __all__ = [
     "LiteTop",
     "Marks",
     "MiniLM",
+    "Neighbours",
     "PartNorm",
     "RegionFile",
     "RegionTower",
@@ -77,6 +81,7 @@ __all__ = [
     "pad_tokens",
     "pool",
     "text_features",
+    "tidy_edges",
     "vocabulary_of",
     "word_parts",
 ]

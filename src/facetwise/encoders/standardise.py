@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["Components", "GridNorm", "PartNorm"]
+__all__ = ["Components", "DimensionNorm", "GridNorm", "PartNorm"]
 
 
 class PartNorm(nn.Module):
@@ -48,6 +48,42 @@ class PartNorm(nn.Module):
         """
         parts = torch.split((features - self.mean) / self.std, list(self.widths), dim=-1)
         return F.normalize(torch.cat([F.normalize(part, dim=-1) for part in parts], -1), dim=-1)
+
+
+class DimensionNorm(nn.Module):
+    """Centre every dimension of a feature vector and scale it to unit variance (METHODS 1.5, 1.6).
+
+    The papers' preparation; `PartNorm` does better on frozen features that are compared as they
+    are. `fit` sets the statistics, once.
+
+    Args:
+        widths: of the parts, as `PartNorm`'s.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, widths: Sequence[int]) -> None:
+        super().__init__()
+        self.widths = tuple(widths)
+        self.register_buffer("mean", torch.zeros(sum(self.widths)))
+        self.register_buffer("std", torch.ones(sum(self.widths)))
+
+    @torch.no_grad()
+    def fit(self, features: Tensor) -> None:
+        """Take the statistics of `features`, (N, sum(widths)); 1e-6 is added to the deviation."""
+        self.mean.copy_(features.mean(0))
+        self.std.copy_(features.std(0, unbiased=False) + 1e-6)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, sum(widths)) -> the same.
+
+        >>> norm = DimensionNorm([2])
+        >>> norm.fit(torch.tensor([[3.0, 4.0], [5.0, 8.0]]))
+        >>> norm(torch.tensor([[5.0, 6.0]])).round()
+        tensor([[1., 0.]])
+        """
+        return (features - self.mean) / self.std
 
 
 class Components(nn.Module):
