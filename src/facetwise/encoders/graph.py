@@ -217,4 +217,5 @@ def tidy_edges(edges: Tensor) -> Tensor:
     [[0, 5], [1, 2]]
     """
     edges = torch.stack([edges.amin(1), edges.amax(1)], 1)
-    return torch.unique(edges[edges[:, 0] < edges[:, 1]], dim=0)
+    once: Tensor = torch.unique(edges[edges[:, 0] < edges[:, 1]], dim=0)
+    return once

@@ -1,9 +1,11 @@
 """One file for each system of a paper, and the `Model` that holds what was trained."""
 
 from facetwise.models.caan import CAAN, CAANConfig
+from facetwise.models.cgae import CGAE, CGAEConfig
 from facetwise.models.devise import DeViSE, DeViSEConfig
 from facetwise.models.dive import DivE, DivEConfig
 from facetwise.models.embedding import ImageEmbedding, TextEmbedding
+from facetwise.models.graph_pan import GraphPAN, GraphPANConfig
 from facetwise.models.model import Model
 from facetwise.models.pair_model import Condition, Known, PairConfig, PairModel, Taught
 from facetwise.models.pair_systems import PAIR_SYSTEMS, build_pairs
@@ -23,6 +25,7 @@ from facetwise.models.vse_infinity import VSEInfinity, VSEInfinityConfig
 
 __all__ = [
     "CAAN",
+    "CGAE",
     "PAIR_SYSTEMS",
     "PAN",
     "PCME",
@@ -32,11 +35,14 @@ __all__ = [
     "SET_SYSTEMS",
     "VSE",
     "CAANConfig",
+    "CGAEConfig",
     "Condition",
     "DeViSE",
     "DeViSEConfig",
     "DivE",
     "DivEConfig",
+    "GraphPAN",
+    "GraphPANConfig",
     "ImageEmbedding",
     "Known",
     "Model",

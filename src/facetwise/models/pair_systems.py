@@ -9,6 +9,8 @@ from typing import Any, Final
 import torch
 
 from facetwise.encoders.lite import PARTS
+from facetwise.models.cgae import CGAE, CGAEConfig
+from facetwise.models.graph_pan import GraphPAN, GraphPANConfig
 from facetwise.models.pair_model import PairConfig, PairModel, Taught
 from facetwise.models.pan import PAN, PANConfig
 from facetwise.models.siamese import Siamese, SiameseConfig
@@ -18,6 +20,8 @@ __all__ = ["PAIR_SYSTEMS", "build_pairs", "pair_system_name"]
 PAIR_SYSTEMS: Final[Mapping[str, tuple[type[Any], type[PairConfig]]]] = MappingProxyType(
     {
         "pan": (PAN, PANConfig),
+        "graph_pan": (GraphPAN, GraphPANConfig),
+        "cgae": (CGAE, CGAEConfig),
         "siamese": (Siamese, SiameseConfig),
     }
 )
