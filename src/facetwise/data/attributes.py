@@ -13,12 +13,10 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
+from facetwise.data.attribute_bits import GroupBits
 from facetwise.data.schema import Kind
 
 __all__ = ["AttributeTable"]
-
-_CELLS = 1 << 22
-"""Pairs times attributes that `same_value` compares at once: 16 MB of floats."""
 
 
 @dataclass(frozen=True)
@@ -154,19 +152,12 @@ class AttributeTable:
         Returns:
             targets (P, G), 1 or 0, and mask (P, G), 1 where the target is known; both float32.
         """
+        return self._bits.same_value(r, c)
+
+    @cached_property
+    def _bits(self) -> GroupBits:
         flags = torch.tensor([kind == "flag" for kind in self.kinds], dtype=torch.bool)
-        flag = flags[self.group_index]
-        targets = torch.zeros(len(r), len(self.groups))
-        mask = torch.zeros(len(r), len(self.groups))
-        step = max(1, _CELLS // max(1, len(self.names)))
-        for start in range(0, len(r), step):
-            part = slice(start, start + step)
-            u, v = self.states[r[part]], self.states[c[part]]
-            shared = ((u == 1) & (v == 1)) | (flag & (u == 0) & (v == 0))
-            doubtful = torch.where(flag, (u < 0) | (v < 0), (u != 0) & (v != 0))
-            targets[part] = self._any(shared)
-            mask[part] = targets[part].maximum(1 - self._any(doubtful))
-        return targets, mask
+        return GroupBits(self.states, self.group_index, flags)
 
     def _any(self, cells: Tensor) -> Tensor:
         """(P, A) bool to (P, G): 1 where a group has any. A product is faster than `any`."""

@@ -11,9 +11,10 @@ from typing import Protocol
 from torch import Tensor
 
 from facetwise.data import AttributeTable
+from facetwise.data.attribute_bits import BitPlanes
 from facetwise.models import PairConfig
 from facetwise.models.conditions import ConditionConfig
-from facetwise.similarity import attribute_mask, combine_attributes
+from facetwise.similarity.attribute_bits import pair_targets
 from facetwise.similarity.attributes import Combination, MaskRule
 
 __all__ = ["AttributeTargets", "GroupTargets", "SingleTargets", "attribute_targets", "item_targets"]
@@ -49,15 +50,12 @@ class SingleTargets:
     def __init__(
         self, table: AttributeTable, combine: Combination = "or", certain: MaskRule = "both"
     ) -> None:
-        self._table, self._combine, self._certain = table, combine, certain
+        self._planes = BitPlanes.of(table.states)
+        self._combine, self._certain = combine, certain
 
     def __call__(self, r: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         """r, c: (P,) -> targets (P, A) or (P, 2A), mask of the same shape."""
-        a, b = self._table.states[r], self._table.states[c]
-        return (
-            combine_attributes(a, b, self._combine).float(),
-            attribute_mask(a, b, self._combine, rule=self._certain).float(),
-        )
+        return pair_targets(self._planes, r, c, self._combine, rule=self._certain)
 
 
 def attribute_targets(config: PairConfig, table: AttributeTable) -> AttributeTargets | None:

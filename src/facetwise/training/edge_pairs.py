@@ -160,7 +160,7 @@ class EdgePairs:
         key = (which, epoch if self._redraw else 0, 0 if whole else epoch)
         if self._kept is None or self._kept[0] != key:
             g = generator_of(self._seed, -100 - which - len(self._drawn) * key[1])
-            pairs = drawn.with_negatives(g)
+            pairs: tuple[Tensor, ...] = drawn.with_negatives(g)
             if not whole:
                 order = generator_of(self._seed, which + len(self._drawn) * epoch)
                 mixed = torch.randperm(total, generator=order)
