@@ -26,7 +26,7 @@ class Evaluate:
     equal scores count against the model unless --ties says otherwise.
 
     Example:
-        facetwise evaluate runs/shop --collection shop.collection
+        facetwise evaluate runs/shop --collection shop.collection --plot steering.png
         facetwise evaluate runs/a --benchmark flickr8k --data Flickr8k --split dev --json
         facetwise evaluate runs/a --benchmark cub-fewshot --data CUB_200_2011 --split val --way 5
         facetwise evaluate runs/a --against runs/b --benchmark outfits --data clothing-co-parsing
@@ -102,6 +102,14 @@ class Evaluate:
             help_behavior_hint="(default: the pair model where there is one)",
         ),
     ] = None
+    plot: Annotated[
+        Path | None,
+        arg(
+            metavar="FILE",
+            help="Of a collection: draw what weighing each attribute group does (.png).",
+            help_behavior_hint="",
+        ),
+    ] = None
     way: Annotated[int, arg(help="Few-shot: classes in an episode, 0 for all.")] = 5
     shot: Annotated[int, arg(help="Few-shot: labelled pictures of a class.")] = 5
     query: Annotated[int, arg(help="Few-shot: pictures of a class that ask.")] = 16
@@ -146,6 +154,8 @@ class Evaluate:
         for name, least in least_of.items():
             if getattr(self, name) < least:
                 raise InputError(f"--{name} {getattr(self, name)}: expected {least} or more")
+        if self.plot is not None and (self.collection is None or self.benchmark is not None):
+            raise InputError(f"--plot {self.plot}: steering is drawn of a --collection alone")
         if not self.models:
             raise InputError("nothing to measure; give a RUN, or --scores FILE")
         if self.benchmark is not None:
@@ -173,6 +183,11 @@ class Evaluate:
             rerank=None if self.rerank is None else load(self.rerank),
             depth=self.depth,
         )
+        if self.plot is not None:
+            from ..evaluation.steering_plot import write_steering
+
+            write_steering(self.plot, [report.pairs.steering] if report.pairs else [])
+            say(f"{self.plot} is written")
         if self.json:
             print_json(report.to_dict())
         else:

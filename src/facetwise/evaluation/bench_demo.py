@@ -35,7 +35,7 @@ from facetwise.errors import InputError
 from facetwise.evaluation.floors import RidgeFloor, sentence_vectors
 from facetwise.evaluation.image_image import Retrieval, group_labels, retrieval
 from facetwise.evaluation.image_text import ImageText, image_text, matches
-from facetwise.evaluation.own import pair_figures
+from facetwise.evaluation.pair_figures import pair_figures
 from facetwise.files import write_text
 from facetwise.models import (
     DivEConfig,

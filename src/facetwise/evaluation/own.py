@@ -5,18 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any, Literal
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from facetwise.data import Collection
-from facetwise.encoders import ImageFeatures, image_features
+from facetwise.encoders import image_features
 from facetwise.errors import InputError
 from facetwise.evaluation.answers import Matrix
-from facetwise.evaluation.image_image import Retrieval, agreement, group_labels, retrieval
+from facetwise.evaluation.image_image import Retrieval, group_labels, retrieval
 from facetwise.evaluation.image_text import (
     Encoded,
     ImageText,
@@ -25,17 +22,15 @@ from facetwise.evaluation.image_text import (
     measured,
     scored,
 )
-from facetwise.evaluation.report import PairFigures, Report
+from facetwise.evaluation.pair_figures import pair_figures
+from facetwise.evaluation.report import Report
 from facetwise.evaluation.rerank import RERANKED, Reranked, pair_scorer, two_stages
-from facetwise.evaluation.scorers import cosine_scorer
 from facetwise.metrics.positives import Positives
-from facetwise.models import Model, PairModel
-from facetwise.similarity import relevance_entropy, relevance_mass
+from facetwise.models import Model
 
-__all__ = ["Split", "evaluate", "evaluated_rows", "pair_figures", "set_figures"]
+__all__ = ["Split", "evaluate", "evaluated_rows", "set_figures"]
 
 Split = Literal["auto", "held-out", "train", "all"]
-_ENTROPY_PAIRS = 10_000
 
 
 def evaluate(
@@ -175,72 +170,3 @@ def _two_stages(
 def _encoded(model: Model, collection: Collection, x: Tensor, texts: Sequence[str]) -> Encoded:
     y = model.embed_texts(texts, cached_in=collection).sets
     return Encoded(x, y, model.similarity_spec)
-
-
-def pair_figures(
-    pan: PairModel,
-    collection: Collection,
-    rows: Sequence[int],
-    features: ImageFeatures,
-    h: Tensor,
-    groups: Tensor,
-) -> PairFigures:
-    """PAN, its controls, and what weighing does."""
-    first, plain = pan.untrained(pan.prepare(features))
-    cosine = F.normalize(h, dim=-1)
-
-    def by_features(q: Tensor, g: Tensor) -> Tensor:
-        scores: Tensor = plain[q] @ plain[g].T
-        return scores
-
-    def by_head(q: Tensor, g: Tensor) -> Tensor:
-        return cosine[q] @ cosine[g].T
-
-    def by_model(q: Tensor, g: Tensor, factors: Tensor | None = None) -> Tensor:
-        return pan.against(h[q], h[g], factors)
-
-    last_layer = cosine_scorer("last layer", first)
-    pair_entropy, mean_entropy, free = _relevance(pan, h)
-    attributes = collection.attributes.rows(torch.tensor(list(rows)))
-    some = torch.arange(len(rows))[:: max(1, len(rows) // 500)]  # enough for a percent
-    shares: dict[str, tuple[float, float, float]] = {}
-    for index, condition in enumerate(pan.conditions):
-        if condition.group is None or condition.group not in attributes.groups:
-            continue
-        factors = torch.ones(len(pan.conditions))
-        factors[index] = 3.0
-        present, known = _values(attributes.states[:, attributes.slices[condition.group]])
-        shares[condition.group] = (
-            agreement(by_features, present, known, queries=some),
-            agreement(by_model, present, known, queries=some),
-            agreement(partial(by_model, factors=factors), present, known, queries=some),
-        )
-    return PairFigures(
-        found=retrieval(by_model, groups),
-        head_cosine=retrieval(by_head, groups),
-        untrained=retrieval(by_features, groups),
-        last_layer=retrieval(last_layer.matrix, groups),
-        pair_entropy=pair_entropy,
-        mean_entropy=mean_entropy,
-        free_mass=free,
-        agreement=shares,
-    )
-
-
-def _relevance(pan: PairModel, h: Tensor) -> tuple[float, float, float]:
-    """Entropy of a pair's relevance, of the mean relevance, and the mass on free conditions."""
-    g = torch.Generator().manual_seed(0)
-    i = torch.randint(len(h), (_ENTROPY_PAIRS,), generator=g)
-    j = (i + torch.randint(1, max(2, len(h)), (_ENTROPY_PAIRS,), generator=g)) % len(h)
-    with torch.no_grad():
-        relevance = pan(h[i], h[j]).relevance
-    pair, mean = relevance_entropy(relevance)
-    supervised = sum(condition.supervised for condition in pan.conditions)
-    return float(pair), float(mean), float(relevance_mass(relevance, supervised))
-
-
-def _values(states: Tensor) -> tuple[Tensor, Tensor]:
-    """States (N, A) of a group -> present (N, A) float, known (N,) bool; a flag's no is a value."""
-    if states.shape[1] == 1:
-        states = torch.cat([states, torch.where(states >= 0, 1 - states, states)], 1)
-    return (states == 1).float(), (states >= 0).any(1)

@@ -2,68 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from facetwise.evaluation.image_image import Retrieval
 from facetwise.evaluation.image_text import ImageText
+from facetwise.evaluation.pair_figures import PairFigures
 
 if TYPE_CHECKING:
     from rich.console import Group
 
-__all__ = ["PairFigures", "Report"]
-
-
-@dataclass(frozen=True)
-class PairFigures:
-    """A pair model on held-out pictures.
-
-    Attributes:
-        found: by the model's score; None where there are no groups.
-        head_cosine: PAN's trained head under plain cosine: what is left without conditions.
-        untrained: the frozen features under cosine, all layers that the head sees.
-        last_layer: the encoder's last layer alone, often the better of the two.
-        pair_entropy, mean_entropy: of the relevance, in nats. Equal means that it is the same for
-            all pairs: collapsed (FIELDNOTES, PAN 5).
-        free_mass: share of the relevance on unsupervised conditions.
-        agreement: attribute group to percent of the first 10 that share its value: by frozen
-            features, by the model, and by the model with the group weighed thrice.
-    """
-
-    found: Retrieval | None
-    head_cosine: Retrieval | None
-    untrained: Retrieval | None
-    last_layer: Retrieval | None
-    pair_entropy: float
-    mean_entropy: float
-    free_mass: float
-    agreement: dict[str, tuple[float, float, float]] = field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        out: dict[str, Any] = {} if self.found is None else self.found.to_dict()
-        out["control"] = {
-            name: None if value is None else round(value.map_at_r, 2)
-            for name, value in (
-                ("head_cosine_map_at_r", self.head_cosine),
-                ("untrained_map_at_r", self.untrained),
-                ("last_layer_map_at_r", self.last_layer),
-            )
-        }
-        out["relevance"] = {
-            "pair_entropy": round(self.pair_entropy, 4),
-            "mean_entropy": round(self.mean_entropy, 4),
-            "free_mass": round(self.free_mass, 4),
-        }
-        out["agreement@10"] = {
-            group: {
-                name: None if math.isnan(value) else round(value, 2)
-                for name, value in zip(("untrained", "model", "weighed_3"), values, strict=True)
-            }
-            for group, values in self.agreement.items()
-        }
-        return out
+__all__ = ["Report"]
 
 
 @dataclass(frozen=True)
@@ -142,18 +91,8 @@ class Report:
                     f = value.found
                     table.add_row(name, *(f"{v:.1f}" for v in (f.r1, f.r5, f.r10, value.map_at_r)))
             parts.append(table)
-        if self.pairs is not None and self.pairs.agreement:
-            table = Table(title="share of the first 10 with the same value")
-            for name in ("", "frozen features", "pair model", "weighed x 3"):
-                table.add_column(name, justify="left" if not name else "right")
-            for group, values in self.pairs.agreement.items():
-                table.add_row(group, *("-" if math.isnan(v) else f"{v:.1f}" for v in values))
-            parts.append(table)
-            parts.append(
-                Text(
-                    f"relevance: entropy of a pair {self.pairs.pair_entropy:.2f}, of the mean "
-                    f"{self.pairs.mean_entropy:.2f} nats; {100 * self.pairs.free_mass:.0f}% on "
-                    "free conditions"
-                )
-            )
+        if self.pairs is not None:
+            agreed = self.pairs.agreement_table()
+            parts += [] if agreed is None else [agreed]
+            parts += [Text(line) for line in self.pairs.lines()]
         return Group(*parts)

@@ -9,7 +9,7 @@ collection's own groups: what was bought, and what it cost.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ from facetwise.similarity import against_many
 __all__ = [
     "STEERING_WEIGHTS",
     "SteeringCurve",
-    "group_values",
+    "shared_values",
     "some_queries",
     "steering_curves",
     "steering_factors",
@@ -69,6 +69,13 @@ class SteeringCurve:
             return math.nan
         place = self.weights.index
         return self.map_at_r[place(1.0)] - self.map_at_r[place(weight)]
+
+    @classmethod
+    def from_dict(cls, group: str, figures: Mapping[str, Any]) -> SteeringCurve:
+        """What `to_dict` gave."""
+        agreement = (math.nan if value is None else value for value in figures["agreement@10"])
+        found = tuple(figures["map_at_r"] or ())
+        return cls(group, tuple(figures["weights"]), tuple(agreement), found)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -141,15 +148,14 @@ def steering_curves(
     top, precisions = _rankings(pan, h, torch.stack(rows), queries, labels, k)
     curves = []
     for group in groups:
-        present, known = group_values(attributes, group)
-        shares = _shares(top, queries, present, known)
         at = [ways[group, weight] for weight in weights]
+        shares = shared_values(attributes, group, queries, top[at])
         curves.append(
             SteeringCurve(
                 group,
                 weights,
-                tuple(shares[at].tolist()),
-                () if precisions is None else tuple((100 * precisions.mean(1))[at].tolist()),
+                tuple(shares.tolist()),
+                () if precisions is None else tuple((100 * precisions[at].mean(1)).tolist()),
             )
         )
     return curves
@@ -164,12 +170,29 @@ def some_queries(items: int, most: int = 500) -> Tensor:
     return torch.arange(0, items, max(1, math.ceil(items / most)))
 
 
-def group_values(attributes: AttributeTable, group: str) -> tuple[Tensor, Tensor]:
-    """Values (N, A) float and known (N,) bool of a group; of a flag, its no is a value, too."""
+def shared_values(
+    attributes: AttributeTable, group: str, queries: Tensor, answers: Tensor
+) -> Tensor:
+    """Percent of answers that share a value of a group with their query, where both are known.
+
+    Of a flag, no is a value, too.
+
+    Args:
+        attributes: of the N items.
+        group: the attribute group.
+        queries: (Q,) rows.
+        answers: (..., Q, k) rows.
+
+    Returns:
+        (...), NaN where nothing is known.
+    """
     states = attributes.states[:, attributes.slices[group]]
     if attributes.kinds[attributes.groups.index(group)] == "flag":
         states = torch.cat([states, torch.where(states >= 0, 1 - states, states)], 1)
-    return (states == 1).float(), (states >= 0).any(1)
+    present, known = (states == 1).float(), (states >= 0).any(1)
+    both = known[queries][:, None] & known[answers]
+    same = ((present[queries][:, None] * present[answers]).sum(-1) > 0) & both
+    return 100 * same.sum((-1, -2)) / both.sum((-1, -2))
 
 
 @torch.no_grad()
@@ -190,17 +213,10 @@ def _rankings(
         right = (labels[tile][:, None] == labels) & (labels[tile] >= 0)[:, None] & ~itself
         asks = right.any(1)
         if bool(asks.any()):
-            relevant = Positives.of(right[asks].repeat(F, 1).nonzero(), queries=F * int(asks.sum()))
-            ranks = positive_ranks(scores[:, asks].flatten(0, 1), relevant)
-            precisions.append(average_precisions(ranks, relevant).view(F, -1))
+            relevant = Positives.of(right[asks].nonzero(), queries=int(asks.sum()))
+            found = [positive_ranks(way[asks], relevant) for way in scores]
+            precisions.append(torch.stack([average_precisions(r, relevant) for r in found]))
     return torch.cat(top, 1), torch.cat(precisions, 1) if precisions else None
-
-
-def _shares(top: Tensor, queries: Tensor, present: Tensor, known: Tensor) -> Tensor:
-    """(F,) percent of the answers (F, Q, k) that share a value with the query, where known."""
-    both = known[queries][:, None] & known[top]
-    same = ((present[queries][:, None] * present[top]).sum(-1) > 0) & both
-    return 100 * same.sum((1, 2)) / both.sum((1, 2))
 
 
 def _rounded(value: float) -> float | None:
