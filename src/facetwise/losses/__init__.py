@@ -6,6 +6,7 @@ from facetwise.losses.diversity import diversity, gram_diversity, uniformity
 from facetwise.losses.many import many_positives
 from facetwise.losses.mmd import mmd
 from facetwise.losses.probabilistic import mixed_targets, pair_bce
+from facetwise.losses.proxy_nca import proxy_nca
 from facetwise.losses.rank import rank_loss
 from facetwise.losses.relevance import relevance_kl
 from facetwise.losses.soft_contrastive import match_logits, soft_contrastive
@@ -25,6 +26,7 @@ __all__ = [
     "mmd",
     "pair_bce",
     "pair_triplet",
+    "proxy_nca",
     "rank_loss",
     "relevance_kl",
     "soft_contrastive",

@@ -12,6 +12,8 @@ from facetwise.models.pair_systems import PAIR_SYSTEMS, build_pairs
 from facetwise.models.pan import PAN, PANConfig
 from facetwise.models.pcme import PCME, PCMEConfig
 from facetwise.models.pcmepp import PCMEPP, PCMEPPConfig
+from facetwise.models.proxy_nca import ProxyNCA, ProxyNCAConfig
+from facetwise.models.proxy_pan import ProxyPAN, ProxyPANConfig
 from facetwise.models.pvse import PVSE, PVSEConfig
 from facetwise.models.run import load
 from facetwise.models.scan import SCAN, SCANConfig
@@ -52,6 +54,10 @@ __all__ = [
     "PVSEConfig",
     "PairConfig",
     "PairModel",
+    "ProxyNCA",
+    "ProxyNCAConfig",
+    "ProxyPAN",
+    "ProxyPANConfig",
     "SCANConfig",
     "SetConfig",
     "SetModel",

@@ -13,6 +13,8 @@ from facetwise.models.cgae import CGAE, CGAEConfig
 from facetwise.models.graph_pan import GraphPAN, GraphPANConfig
 from facetwise.models.pair_model import PairConfig, PairModel, Taught
 from facetwise.models.pan import PAN, PANConfig
+from facetwise.models.proxy_nca import ProxyNCA, ProxyNCAConfig
+from facetwise.models.proxy_pan import ProxyPAN, ProxyPANConfig
 from facetwise.models.siamese import Siamese, SiameseConfig
 
 __all__ = ["PAIR_SYSTEMS", "build_pairs", "pair_system_name"]
@@ -23,6 +25,8 @@ PAIR_SYSTEMS: Final[Mapping[str, tuple[type[Any], type[PairConfig]]]] = MappingP
         "graph_pan": (GraphPAN, GraphPANConfig),
         "cgae": (CGAE, CGAEConfig),
         "siamese": (Siamese, SiameseConfig),
+        "proxy_nca": (ProxyNCA, ProxyNCAConfig),
+        "proxy_pan": (ProxyPAN, ProxyPANConfig),
     }
 )
 """``model`` in a recipe's table [pairs] to the system's class and configuration."""

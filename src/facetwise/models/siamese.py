@@ -28,6 +28,9 @@ class SiameseConfig(PairConfig):
 
     dim: Count = 256
     """Width of the embedding."""
+    attribute_head: bool = False
+    """In training also tell each item's attributes from its embedding (METHODS 1.5), with the
+    weight ``attribute_weight``."""
 
 
 class Siamese(PairModel):

@@ -1,7 +1,7 @@
 """What a pair model minimises: the losses that a recipe may name.
 
 A loss looks at a batch's pair scores (`triplet`), at the pairs one by one (`edges`), or at the
-vectors h themselves; attributes and relevance come on top (`PairTask`).
+vectors h themselves (`proxy`); attributes and relevance come on top (`PairTask`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from facetwise.errors import InputError
-from facetwise.losses import conditional, pair_triplet
+from facetwise.losses import conditional, pair_triplet, proxy_nca
 from facetwise.similarity import PairScore
 from facetwise.training.pair_batches import PairBatch
 
@@ -84,6 +84,58 @@ class Edges(PairObjective):
         return conditional(PairScore(*(part[said] for part in pairs)), batch.y[said])
 
 
+class Proxies(PairObjective):
+    """L_proxy (METHODS 3.10): the mean over the labellings that say something of the batch.
+
+    A proxy for each class of each labelling, from normal(0, 1) / 8.
+    """
+
+    def __init__(
+        self,
+        how: PairTraining,
+        labellings: list[Tensor],
+        dim: int,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__(how, labellings, dim, generator)
+        if not labellings:
+            raise InputError(
+                f'[pairs.training] loss = "{how.loss}": proxies stand for classes, and outfits are '
+                'none; write positives = "group" or "attribute", or train by another loss'
+            )
+        self._labels = [_codes(labels) for labels in labellings]
+        self.proxies = nn.ParameterList(
+            nn.Parameter(torch.randn(int(labels.max()) + 1, dim, generator=generator) / 8)
+            for labels in self._labels
+        )
+
+    def forward(self, h: Tensor, pairs: PairScore, batch: PairBatch) -> Tensor:
+        """A scalar."""
+        losses = [
+            proxy_nca(h, proxies, own, temperature=self.how.proxy_temperature)
+            for labels, proxies in zip(self._labels, self.proxies, strict=True)
+            if bool(((own := labels[batch.rows]) >= 0).any())
+        ]
+        return torch.stack(losses).mean() if losses else h.sum() * 0
+
+
+class ProxiesAndEdges(Proxies):
+    """L_proxy + L_edge (METHODS 1.7, our reading): positives and negatives have equal weight.
+
+    In a class-balanced batch most pairs are negatives; as they are, p would learn to say no.
+    """
+
+    def forward(self, h: Tensor, pairs: PairScore, batch: PairBatch) -> Tensor:
+        """A scalar; pairs of which nothing is said do not count."""
+        loss = super().forward(h, pairs, batch)
+        sides = [
+            conditional(PairScore(*(part[said] for part in pairs)), batch.y[said])
+            for y in (1, 0)
+            if bool((said := batch.y == y).any())
+        ]
+        return loss + torch.stack(sides).mean() if sides else loss
+
+
 def square_scores(values: Tensor, batch: PairBatch) -> Tensor:
     """Values (P,) of the pairs on both sides of the diagonal: (B, B); elsewhere -1.
 
@@ -98,6 +150,8 @@ PAIR_OBJECTIVES: Final[Mapping[str, Callable[..., PairObjective]]] = MappingProx
     {
         "triplet": Triplets,
         "edges": Edges,
+        "proxy": Proxies,
+        "proxy_edges": ProxiesAndEdges,
     }
 )
 """``loss`` in a recipe's table [pairs.training] to what computes it."""
@@ -131,3 +185,15 @@ def chosen_loss(model: PairModel, loss: str) -> str:
             f"{' or '.join(model.losses)}, not by {loss!r}"
         )
     return name
+
+
+def _codes(labels: Tensor) -> Tensor:
+    """Labels as 0, 1, ... without gaps; -1 stays.
+
+    >>> _codes(torch.tensor([7, -1, 3, 7]))
+    tensor([ 1, -1,  0,  1])
+    """
+    known = labels >= 0
+    codes = torch.full_like(labels, -1)
+    codes[known] = labels[known].unique(return_inverse=True)[1]
+    return codes

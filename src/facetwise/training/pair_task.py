@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
+import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from facetwise.data import AttributeTable
 from facetwise.data.sampling import generator_of
 from facetwise.losses import attribute_loss, relevance_kl
-from facetwise.models import Known, PairModel
-from facetwise.similarity import relevance_entropy
+from facetwise.models import Known, PairModel, SiameseConfig
+from facetwise.similarity import PairScore, relevance_entropy
+from facetwise.training.attribute_head import AttributeHead
 from facetwise.training.attribute_targets import attribute_targets
-from facetwise.training.pair_batches import PairBatches
+from facetwise.training.pair_batches import PairBatch, PairBatches
 from facetwise.training.pair_objectives import pair_objective
 from facetwise.training.recipe import PairTraining
 from facetwise.training.task import cosine
 
 __all__ = ["PairTask"]
+
+_TILE: Final = 16_384
+"""Pairs that are scored at once: the paper's full batch of CUB has 180,000, whose differences would
+take hundreds of megabytes several times over."""
 
 
 class PairTask(nn.Module):
@@ -59,17 +66,24 @@ class PairTask(nn.Module):
         self.objective = pair_objective(model, how, labellings, generator_of(seed, -6))
         self._x, self._known, self._batches = x, known, batches
         self._targets = attribute_targets(model.config, attributes)
+        # Not of the model: it is of no use after training.
+        tells = isinstance(model.config, SiameseConfig) and model.config.attribute_head
+        self.attribute_head = AttributeHead(model.dim, attributes) if tells else None
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
         """The pairs', the attributes' and the relevance's loss of a step's batch."""
         batch = self._batches.batch(step)
         h = self._embed(batch.rows)
-        pairs = self.model(h.index_select(0, batch.i), h.index_select(0, batch.j))
+        pairs = self._scored(h, batch)
         loss = self.objective(h, pairs, batch)
         figures = {"pairs": loss.item()}
         if self._targets is not None:
             targets, mask = self._targets(batch.rows[batch.i], batch.rows[batch.j])
             attribute = attribute_loss(pairs.conditions, targets, mask)
+            loss = loss + self.how.attribute_weight * attribute
+            figures["attributes"] = attribute.item()
+        if self.attribute_head is not None:
+            attribute = self.attribute_head(h, batch.rows)
             loss = loss + self.how.attribute_weight * attribute
             figures["attributes"] = attribute.item()
         if pairs.relevance.shape[1] > 1:
@@ -80,16 +94,17 @@ class PairTask(nn.Module):
         return loss, figures
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """The head, the conditions and the objective's own, each at its rate."""
+        """The head, the conditions, proxies and the attribute head, each at its rate."""
         rates = {"head": self.how.lr, "conditions": self.how.condition_lr}
-        groups = [
-            {"params": list(parameters), "lr": rates[name], "weight_decay": 0.0}
-            for name, parameters in self.model.parts.items()
+        groups = [(list(own), rates[name]) for name, own in self.model.parts.items()]
+        groups.append((list(self.objective.parameters()), self.how.proxy_lr))
+        if self.attribute_head is not None:
+            groups.append((list(self.attribute_head.parameters()), self.how.lr))
+        return [
+            {"params": own, "lr": rate, "weight_decay": 0.0, "eps": self.how.eps}
+            for own, rate in groups
+            if own
         ]
-        own = list(self.objective.parameters())
-        if own:
-            groups.append({"params": own, "lr": self.how.lr, "weight_decay": 0.0})
-        return [group for group in groups if group["params"]]
 
     def schedule(self, step: int) -> float:
         """Of the rates, at a step."""
@@ -101,3 +116,18 @@ class PairTask(nn.Module):
         if self.model.whole:
             return self.model.embed(self._x, self._known)[rows]
         return self.model.embed(self._x[rows], self._known.rows(rows))
+
+    def _scored(self, h: Tensor, batch: PairBatch) -> PairScore:
+        """The batch's pairs; of more than a tile the differences are not kept for the way back."""
+
+        def score(i: Tensor, j: Tensor) -> PairScore:
+            pairs: PairScore = self.model(h.index_select(0, i), h.index_select(0, j))
+            return pairs
+
+        if len(batch.i) <= _TILE:
+            return score(batch.i, batch.j)
+        tiles = [
+            checkpoint(score, i, j, use_reentrant=False)
+            for i, j in zip(batch.i.split(_TILE), batch.j.split(_TILE), strict=True)
+        ]
+        return PairScore(*(torch.cat(parts) for parts in zip(*tiles, strict=True)))

@@ -7,7 +7,7 @@ import torch
 
 from facetwise.data import AttributeTable
 from facetwise.errors import InputError
-from facetwise.models import PairConfig, Taught
+from facetwise.models import PairConfig, SiameseConfig, Taught
 from facetwise.models.conditions import ConditionConfig, attribute_conditions
 from facetwise.models.known import item_types
 from facetwise.models.pair_model import Condition
@@ -50,6 +50,8 @@ def taught_table(config: PairConfig, material: Material) -> AttributeTable:
         InputError: single attributes are to be taught, and there are too few.
     """
     table = material.attributes
+    if isinstance(config, SiameseConfig) and config.attribute_head:
+        return material.single
     if not isinstance(config, ConditionConfig) or config.taught == "none":
         return table.columns(torch.empty(0, dtype=torch.long))
     if config.taught == "groups":
