@@ -26,8 +26,9 @@ from facetwise.models import (
 from facetwise.models.known import known_of
 from facetwise.training.captioning import learn_to_caption
 from facetwise.training.material import FEWEST, Material
+from facetwise.training.pair_objectives import chosen_loss
 from facetwise.training.pair_task import PairTask
-from facetwise.training.positives import labellings_of, pair_batches, with_types
+from facetwise.training.positives import edge_splits, labellings_of, pair_batches, with_types
 from facetwise.training.recipe import Recipe
 from facetwise.training.set_task import SetTask
 from facetwise.training.taught import taught_by, taught_table
@@ -205,7 +206,11 @@ def train_pairs(
     model = build_pairs(config, taught, generator_of(seed, -5), encoders.images.parts)
     known = known_of(material.collection, material.rows, config, taught)
     labellings = labellings_of(how, material)
-    batches = pair_batches(how, material, known.types, seed=seed)
+    edges = chosen_loss(model, how.loss) == "edges"
+    splits = edge_splits(how, material, seed=seed) if edges or model.whole else None
+    if model.whole and splits:
+        known = known._replace(edges=torch.cat([split.message for split in splits]).unique(dim=0))
+    batches = pair_batches(how, material, known.types, splits=splits if edges else None, seed=seed)
     task = PairTask(
         model,
         how,
@@ -235,7 +240,7 @@ def _nothing_to_learn(recipe: Recipe, material: Material) -> InputError:
         why.append("the recipe has no [pairs]")
     else:
         why.append(
-            "no groups, outfits or attributes of which several share one and several another"
+            "no groups or attributes of which several share one and several another, nor outfits"
         )
     return InputError(
         f"{collection.path}: nothing to learn from on {len(rows)} training items: "

@@ -6,6 +6,7 @@ both.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -13,15 +14,24 @@ import torch
 from torch import Tensor
 
 from facetwise.data.outfit_types import outfit_types
+from facetwise.data.sampling import generator_of
 from facetwise.errors import InputError
 from facetwise.models import PairConfig
 from facetwise.models.known import item_types
+from facetwise.training.edge_pairs import EdgePairs, SplitPairs, split_pairs
 from facetwise.training.material import Material
 from facetwise.training.outfit_batches import OutfitPairs
 from facetwise.training.pair_batches import ClassPairs, PairBatches
 from facetwise.training.recipe import PairTraining
 
-__all__ = ["Positives", "chosen_positives", "labellings_of", "pair_batches", "with_types"]
+__all__ = [
+    "Positives",
+    "chosen_positives",
+    "edge_splits",
+    "labellings_of",
+    "pair_batches",
+    "with_types",
+]
 
 Positives = Literal["outfit", "group", "attribute"]
 
@@ -62,8 +72,28 @@ def labellings_of(how: PairTraining, material: Material) -> list[Tensor]:
     return list(material.by_attribute)
 
 
+def edge_splits(how: PairTraining, material: Material, *, seed: int) -> list[SplitPairs]:
+    """For each labelling (outfits are one), half of its pairs as edges and half as positives."""
+    return [
+        split_pairs(together, generator_of(seed, -7 - index))
+        for index, together in enumerate(_together(how, material))
+    ]
+
+
+def _together(how: PairTraining, material: Material) -> list[Tensor | list[Tensor]]:
+    """Labels (N,), or the items of each outfit."""
+    if chosen_positives(how, material) == "outfit":
+        return [[torch.tensor(own, dtype=torch.long) for own in material.outfits]]
+    return list(labellings_of(how, material))
+
+
 def pair_batches(
-    how: PairTraining, material: Material, types: Tensor | None = None, *, seed: int
+    how: PairTraining,
+    material: Material,
+    types: Tensor | None = None,
+    *,
+    splits: Sequence[SplitPairs] | None = None,
+    seed: int,
 ) -> PairBatches:
     """The batches that a recipe describes.
 
@@ -72,6 +102,7 @@ def pair_batches(
         material: the N training items.
         types: (N,) what they are, -1 for unknown, where the model knows it; of outfits they are
             else found as `outfit_types` does for questions.
+        splits: as from `edge_splits`: then their positives, each with one negative, are the pairs.
         seed: of the draws.
 
     Raises:
@@ -90,6 +121,15 @@ def pair_batches(
             'attribute group in [pairs] types, or write negatives = "any"'
         )
     types = types if wanted else None
+    if splits is not None:
+        return EdgePairs(
+            _together(how, material),
+            splits,
+            batch=how.edge_pairs,
+            redraw=how.redraw,
+            types=types,
+            seed=seed,
+        )
     if outfits:
         return OutfitPairs(
             material.outfits,
