@@ -16,6 +16,7 @@ from torch import Tensor
 from facetwise.data.sampling import generator_of
 from facetwise.evaluation.episodes import Episodes, draw_episodes, mean_scores, prototype_scores
 from facetwise.evaluation.grouped import own_groups
+from facetwise.evaluation.in_context import episodes_in_context
 from facetwise.evaluation.request import Request
 from facetwise.evaluation.scorers import Scorer
 from facetwise.metrics import MeanInterval, Ties, hits_at_k, mean_interval
@@ -51,12 +52,15 @@ class FewShot:
 def few_shot(scorer: Scorer, episodes: Episodes, *, ties: Ties = "pessimistic") -> FewShot:
     """Tell each query's class in each episode.
 
+    A scorer that looks around is told which shots are of one class (METHODS 1.5).
+
     Args:
         scorer: of the items that the episodes were drawn from.
         episodes: as from `draw_episodes`.
         ties: as in `ranks`: by default a query whose class ties with another is wrong, so that a
             constant score gets 0 and not the first class's share.
     """
+    scorer, episodes = episodes_in_context(scorer, episodes)
 
     def accuracies(scores: Tensor) -> Tensor:
         labels = episodes.labels.expand(scores.shape[:2]).flatten()

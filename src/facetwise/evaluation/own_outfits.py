@@ -13,7 +13,9 @@ from facetwise.data.benchmarks.outfit_questions import Questions, generate_quest
 from facetwise.data.outfit_types import CANDIDATES
 from facetwise.data.sampling import generator_of
 from facetwise.errors import InputError
-from facetwise.evaluation.outfit_scores import outfit_figures, paired_figures, score_questions
+from facetwise.evaluation.graph_context import Graph
+from facetwise.evaluation.in_context import score_in_context
+from facetwise.evaluation.outfit_scores import outfit_figures, paired_figures
 from facetwise.evaluation.request import Request
 from facetwise.evaluation.scorers import Scorer, cosine_scorer
 
@@ -116,8 +118,11 @@ def outfit_reports(
     rows: Sequence[int],
     types: Sequence[str | None] | None,
     tasks: Mapping[str, Questions],
+    graph: Graph | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Measure a request's runs on several tasks; the pictures are embedded once.
+
+    Runs that look around see the given items of a blank as linked: K = 0 (METHODS 1.6).
 
     Args:
         request: as in `outfit_report`; so are `collection`, `rows` and `types`.
@@ -125,12 +130,15 @@ def outfit_reports(
         rows: the items that take part.
         types: of the items.
         tasks: questions by name, over places in `rows`.
+        graph: of the outfits over places in `rows`, for a request with context edges.
 
     Returns:
         For each task ``fitb``, ``auc``, ``questions``, ``chance`` and the rest of `outfit_figures`;
         ``items``; ``seen``, items whose very picture a run was trained on; ``control``, the same of
         what the run should beat: its head under the cosine, frozen features, and these with the
-        mean of each type taken away; ``against``, the paired difference where there is a rival.
+        mean of each type taken away; ``against``, the paired difference where there is a rival;
+        and ``in_context``, ``fitb`` and ``auc`` with the request's K context edges, where the run
+        looks around.
 
     Raises:
         InputError: the request is to keep scores of images with texts, which there are none of.
@@ -146,7 +154,7 @@ def outfit_reports(
     trained = frozenset[str]().union(*(model.trained_on for model in request.models))
     about = {"items": len(rows), "seen": sum(hashes[row] in trained for row in rows)}
     return {
-        name: about | _task_report(request, scorers[0], controls, rival, questions)
+        name: about | _task_report(request, scorers[0], controls, rival, questions, graph)
         for name, questions in tasks.items()
     }
 
@@ -157,8 +165,9 @@ def _task_report(
     controls: Sequence[Scorer],
     rival: Scorer | None,
     questions: Questions,
+    graph: Graph | None,
 ) -> dict[str, Any]:
-    scores = score_questions(scorer, questions)
+    scores = score_in_context(scorer, questions)
     figures = _rounded(outfit_figures(scores, questions, ties=request.ties))
     if questions.left_out:
         figures["problems"] = [f"{questions.left_out} outfits gave no question: too few of a type"]
@@ -166,14 +175,21 @@ def _task_report(
         control.name: {
             key: value
             for key, value in _rounded(
-                outfit_figures(score_questions(control, questions), questions, ties=request.ties)
+                outfit_figures(score_in_context(control, questions), questions, ties=request.ties)
             ).items()
             if key in ("fitb", "auc")
         }
         for control in controls
     }
+    if request.context and graph is not None and scorer.looks_around:
+        within = score_in_context(scorer, questions, graph, request.context)
+        found = _rounded(outfit_figures(within, questions, ties=request.ties))
+        figures["in_context"] = {
+            f"K={request.context}": {key: found[key] for key in ("fitb", "auc")},
+            "reads": "the papers' protocol; from K = 1 on the edges tell the answer (degree_only)",
+        }
     if rival is not None:
-        other = score_questions(rival, questions)
+        other = score_in_context(rival, questions)
         found = paired_figures(scores, other, questions, ties=request.ties)
         figures["against"] = {name: _rounded(one) for name, one in found.items()}
     return figures

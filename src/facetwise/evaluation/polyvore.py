@@ -1,8 +1,9 @@
 """Polyvore Outfits: the released questions, as they are and cleaned, and questions of our own.
 
-A run that compares two pictures sees no context, so its figures are those of K = 0, the honest
-protocol. ``--context K`` adds what `degree_only` gets out of K edges, to hold published figures of
-graph encoders against (METHODS T-2).
+Figures are those of K = 0, the honest protocol: a run that compares two pictures sees no context,
+and one with a graph encoder only that the given items of a blank go together. ``--context K`` adds
+what such a run gets with K context edges of each item, as its paper has it, and always beside it
+what `degree_only` gets out of them without a look at any picture (METHODS T-2).
 """
 
 from __future__ import annotations
@@ -142,7 +143,9 @@ def _measured(
         own = dict(zip(source.ids, types, strict=True))
         types = [own[id] for id in collection.ids]
     asked = {name: questions for name, (questions, _) in kept.items()}
-    found = outfit_reports(request, collection, rows, types, asked)
+    there = ([int(at[item]) for item in own] for own in source.outfits.values())
+    graph = Graph([row for row in own if row >= 0] for own in there)
+    found = outfit_reports(request, collection, rows, types, asked, graph)
     return {name: {**figures, "left_out": kept[name][1]} for name, figures in found.items()}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from facetwise.encoders import ImageFeatures
 from facetwise.errors import InputError
-from facetwise.models import Known, Model
+from facetwise.models import Known, Model, PairModel
 from facetwise.similarity import SetSimilarity, score_matrix, score_pairs
 
 __all__ = ["Embedded", "Scorer", "cosine_scorer", "ensemble", "image_scorers", "set_scorer"]
@@ -28,11 +29,15 @@ class Embedded:
         h: (N, ...) one row an item.
         against: (Q, ...) and (G, ...) embeddings -> (Q, G) scores.
         listed: embeddings (N, ...), numbers (P,) and (P,) -> (P,) scores.
+        among: of a model that embeds items among their neighbours: item numbers (I,) and edges
+            (E, 2) between places in them -> their embeddings in that graph (`in_context`). None:
+            what is beside an item makes no difference.
     """
 
     h: Tensor
     against: Callable[[Tensor, Tensor], Tensor]
     listed: Callable[[Tensor, Tensor, Tensor], Tensor]
+    among: Callable[[Tensor, Tensor], Tensor] | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,11 @@ class Scorer:
     def h(self) -> Tensor:
         """(N, d) the embeddings as vectors, for k-means; of an ensemble one after the other."""
         return torch.cat([part.h.flatten(1) for part in self.parts], dim=1)
+
+    @property
+    def looks_around(self) -> bool:
+        """Whether an item's embedding depends on the items that it is known to belong with."""
+        return any(part.among is not None for part in self.parts)
 
     def matrix(self, q: Tensor, g: Tensor) -> Tensor:
         """Item numbers (Q,) and (G,) -> scores (Q, G)."""
@@ -155,11 +165,20 @@ def image_scorers(
     pan = model.pairs
     assert embedding.pairs is not None and pan is not None
     pairs = Embedded(embedding.pairs, pan.similarity.against, pan.similarity.listed)
-    return (
-        Scorer("pairs", (pairs,)),
-        cosine_scorer("head, cosine", embedding.pairs),
-        *_untrained(*pan.untrained(pan.prepare(features))),
-    )
+    head = cosine_scorer("head, cosine", embedding.pairs)
+    prepared = pan.prepare(features)
+    if pan.whole:
+        among = partial(_among, pan, prepared, known)
+        pairs = replace(pairs, among=among)
+        unit = replace(head.parts[0], among=lambda i, e: F.normalize(among(i, e), dim=-1))
+        head = replace(head, parts=(unit,))
+    return (Scorer("pairs", (pairs,)), head, *_untrained(*pan.untrained(prepared)))
+
+
+@torch.no_grad()
+def _among(model: PairModel, x: Tensor, known: Known, items: Tensor, edges: Tensor) -> Tensor:
+    """Embeddings (I, d) of items (I,) of x (N, P), with edges (E, 2) between places in `items`."""
+    return model.embed(x[items], known.rows(items)._replace(edges=edges))
 
 
 def _untrained(last_layer: Tensor, features: Tensor) -> tuple[Scorer, Scorer]:
