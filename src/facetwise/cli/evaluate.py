@@ -183,17 +183,17 @@ class Evaluate:
             rerank=None if self.rerank is None else load(self.rerank),
             depth=self.depth,
         )
-        if self.plot is not None:
-            from ..evaluation.steering_plot import write_steering
-
-            write_steering(self.plot, [report.pairs.steering] if report.pairs else [])
-            say(f"{self.plot} is written")
         if self.json:
             print_json(report.to_dict())
         else:
             from rich.console import Console
 
             Console().print(report.table())
+        if self.plot is not None:
+            from ..evaluation.steering_plot import write_steering
+
+            write_steering(self.plot, [report.pairs.steering] if report.pairs else [])
+            say(f"{self.plot} is written")
         return 0
 
     def _request(self) -> Request:

@@ -131,11 +131,12 @@ class PairFigures:
             lines.append("one similarity, no conditions: nothing to weigh, nothing to explain by")
         else:
             r = self.relevance
+            taught = "no condition was taught"
+            if r.taught:
+                taught = f"{100 * r.taught_mass:.0f}% on the {len(r.taught)} taught conditions"
             lines.append(
-                f"relevance: entropy of a pair {r.pair_entropy:.2f}, of the mean "
-                f"{r.mean_entropy:.2f} nats (equal: the same for all pairs); "
-                f"{100 * r.taught_mass:.0f}% on the {len(r.taught)} taught conditions of "
-                f"{len(r.weights)}"
+                f"relevance of {len(r.weights)} conditions: entropy of a pair {r.pair_entropy:.2f} "
+                f"nats, of the mean {r.mean_entropy:.2f} (equal: alike for all pairs); {taught}"
             )
         for name, own in self.explained.items():
             if own.checked:
