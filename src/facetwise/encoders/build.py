@@ -13,6 +13,7 @@ from facetwise.config import Count, Share, Within
 from facetwise.encoders.adapter import AdaptedGrid
 from facetwise.encoders.augment_words import Marks
 from facetwise.encoders.build_text import WORD_ENCODERS, text_encoder, text_tower
+from facetwise.encoders.colour import ColourEncoder
 from facetwise.encoders.features import ImageEncoder, TextEncoder
 from facetwise.encoders.lite import LiteEncoder
 from facetwise.encoders.lite_top import LiteTop
@@ -38,6 +39,9 @@ class EncoderConfig:
     ``regions``, pre-computed ones of a collection that was imported with them."""
     pixels: int = 160
     """Width and height of what the image encoder sees; a multiple of 32 (of its patch)."""
+    colour: bool = False
+    """Whether a histogram of the picture's colours is one more part of its global features: ours,
+    for things that are told apart by colour, too. Of pictures and frozen networks only."""
     components: Count = 256
     """Principal components kept of a frozen grid's channels: ours, for speed. As many as
     regions are wide leave those as they are, and on the disk."""
@@ -110,6 +114,18 @@ class Encoders:
     @cached_property
     def images(self) -> ImageEncoder:
         """Of pictures."""
+        c = self.config
+        if not c.colour:
+            return self._plain_images
+        if c.image == REGIONS or "image" in c.tune:
+            raise InputError(
+                "[encoders] colour: is for pictures and a network that is not trained; write "
+                "colour = false, or take image out of tune"
+            )
+        return ColourEncoder(self._plain_images)
+
+    @cached_property
+    def _plain_images(self) -> ImageEncoder:
         c = self.config
         if c.image == LITE:
             return LiteEncoder(c.pixels, "middle" if "image" in c.tune else "top")
