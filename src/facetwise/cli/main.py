@@ -33,6 +33,7 @@ COMMANDS = {
     "serve": "serve.Serve",
     "bench demo": "bench.BenchDemo",
     "bench image-text": "bench_image_text.BenchImageText",
+    "bench attributes": "bench_attributes.BenchAttributes",
     "export": "export.Export",
 }
 GROUPS = frozenset(name.partition(" ")[0] for name in COMMANDS if " " in name)

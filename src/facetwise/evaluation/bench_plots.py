@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["write_plots"]
+__all__ = ["blank_figure", "keep_plots", "one_a_line", "write_plots"]
 
 _OWN: Final = "#1f5fa8"
 _MEANS: Final = "#c0392b"
@@ -35,6 +35,11 @@ def write_plots(results: Mapping[str, Any], folder: Path) -> list[Path]:
     plots = {"bench-image-text.png": _systems(results)}
     if results["ablations"]:
         plots["bench-image-text-ablations.png"] = _ablations(results)
+    return keep_plots(plots, folder)
+
+
+def keep_plots(plots: Mapping[str, Figure], folder: Path) -> list[Path]:
+    """Write figures as PNGs by their names; the same figure is the same file."""
     for name, figure in plots.items():
         data = io.BytesIO()
         figure.savefig(data, format="png", dpi=150, metadata={"Software": None})
@@ -46,7 +51,7 @@ def _systems(results: Mapping[str, Any]) -> Figure:
     """A panel for each text encoder, a line for each system."""
     names = [name for name in results["systems"] if name not in swaps(results)]
     texts = results["texts"]
-    figure = _figure(4.6 * len(texts) + 1.6, 0.36 * len(names) + 1.6)
+    figure = blank_figure(4.6 * len(texts) + 1.6, 0.36 * len(names) + 1.6)
     panels = figure.subplots(1, len(texts), sharex=True, sharey=True, squeeze=False)[0]
     for panel, text in zip(panels, texts, strict=True):
         _dots(panel, results, text, names)
@@ -59,7 +64,7 @@ def _ablations(results: Mapping[str, Any]) -> Figure:
     """A panel for each group."""
     groups = results["ablations"]
     heights = [len(own) for own in groups.values()]
-    figure = _figure(6.2, 0.36 * sum(heights) + 0.7 * len(heights) + 1.0)
+    figure = blank_figure(6.2, 0.36 * sum(heights) + 0.7 * len(heights) + 1.0)
     panels = figure.subplots(
         len(groups), 1, sharex=True, squeeze=False, gridspec_kw={"height_ratios": heights}
     )[:, 0]
@@ -99,14 +104,19 @@ def _dots(
                     color=colour,
                     markerfacecolor=fill,
                 )
-    panel.set_yticks(range(len(names)), labels)
-    panel.set_ylim(len(names) - 0.5, -0.5)
+    one_a_line(panel, labels)
+    panel.set_xlabel(_what(results))
+
+
+def one_a_line(panel: Axes, labels: Sequence[str]) -> None:
+    """A panel with a thing a line, from above, called `labels`."""
+    panel.set_yticks(range(len(labels)), labels)
+    panel.set_ylim(len(labels) - 0.5, -0.5)
     panel.grid(axis="x", color="#dddddd", linewidth=0.6)
     panel.set_axisbelow(True)
     for side in ("top", "right", "left"):
         panel.spines[side].set_visible(False)
     panel.tick_params(axis="y", length=0)
-    panel.set_xlabel(_what(results))
 
 
 def _legend(figure: Figure, panel: Axes) -> None:
@@ -143,7 +153,8 @@ def _controls(results: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> 
     ]
 
 
-def _figure(width: float, height: float) -> Figure:
+def blank_figure(width: float, height: float) -> Figure:
+    """Inches."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
