@@ -26,6 +26,7 @@ from facetwise.models import (
 from facetwise.models.known import known_of
 from facetwise.training.captioning import learn_to_caption
 from facetwise.training.material import FEWEST, Material
+from facetwise.training.message_edges import message_edges
 from facetwise.training.pair_objectives import chosen_loss
 from facetwise.training.pair_task import PairTask
 from facetwise.training.positives import edge_splits, labellings_of, pair_batches, with_types
@@ -209,7 +210,7 @@ def train_pairs(
     edges = chosen_loss(model, how.loss) == "edges"
     splits = edge_splits(how, material, seed=seed) if edges or model.whole else None
     if model.whole and splits:
-        known = known._replace(edges=torch.cat([split.message for split in splits]).unique(dim=0))
+        known = known._replace(edges=message_edges(splits))
     batches = pair_batches(how, material, known.types, splits=splits if edges else None, seed=seed)
     task = PairTask(
         model,

@@ -15,6 +15,8 @@ from facetwise.models import Known, PairModel, SiameseConfig
 from facetwise.similarity import PairScore, relevance_entropy
 from facetwise.training.attribute_head import AttributeHead
 from facetwise.training.attribute_targets import attribute_targets
+from facetwise.training.edge_pairs import EdgePairs
+from facetwise.training.message_edges import unasked
 from facetwise.training.pair_batches import PairBatch, PairBatches
 from facetwise.training.pair_objectives import pair_objective
 from facetwise.training.recipe import PairTraining
@@ -73,7 +75,7 @@ class PairTask(nn.Module):
     def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
         """The pairs', the attributes' and the relevance's loss of a step's batch."""
         batch = self._batches.batch(step)
-        h = self._embed(batch.rows)
+        h = self._embed(batch)
         pairs = self._scored(h, batch)
         loss = self.objective(h, pairs, batch)
         figures = {"pairs": loss.item()}
@@ -112,10 +114,14 @@ class PairTask(nn.Module):
             return 1.0
         return cosine(step / max(1, self.steps))
 
-    def _embed(self, rows: Tensor) -> Tensor:
-        if self.model.whole:
-            return self.model.embed(self._x, self._known)[rows]
-        return self.model.embed(self._x[rows], self._known.rows(rows))
+    def _embed(self, batch: PairBatch) -> Tensor:
+        rows, known = batch.rows, self._known
+        if not self.model.whole:
+            return self.model.embed(self._x[rows], known.rows(rows))
+        # The paper's pairs are no edges from the beginning.
+        if known.edges is not None and not isinstance(self._batches, EdgePairs):
+            known = known._replace(edges=unasked(known.edges, batch))
+        return self.model.embed(self._x, known)[rows]
 
     def _scored(self, h: Tensor, batch: PairBatch) -> PairScore:
         """The batch's pairs; of more than a tile the differences are not kept for the way back."""
