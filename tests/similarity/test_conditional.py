@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from facetwise.similarity import ConditionalSimilarity, PairScore, steer
 
 
-def a_module(d=6, m=4, seed=0, init="xavier"):
-    return ConditionalSimilarity(d, m, init=init, generator=torch.Generator().manual_seed(seed))
+def a_module(d=6, m=4, seed=0, init="xavier", joint="absolute"):
+    g = torch.Generator().manual_seed(seed)
+    return ConditionalSimilarity(d, m, init=init, generator=g, joint=joint)
 
 
 def random(*shape, seed=1):
@@ -74,10 +75,11 @@ def test_one_condition_is_a_plain_score():
     n=st.integers(0, 7),
     tile=st.integers(1, 20),
     steered=st.booleans(),
+    joint=st.sampled_from(["absolute", "squared"]),
     seed=st.integers(0, 999),
 )
-def test_against_scores_every_pair_as_forward_does(q, n, tile, steered, seed):
-    module = a_module(seed=seed).double()
+def test_against_scores_every_pair_as_forward_does(q, n, tile, steered, joint, seed):
+    module = a_module(seed=seed, joint=joint).double()
     query, gallery = random(q, 6, seed=seed).double(), random(n, 6, seed=seed + 1).double()
     factors = torch.rand(4, generator=torch.Generator().manual_seed(seed)) if steered else None
     pairs = module(query.repeat_interleave(n, 0), gallery.repeat(q, 1))
@@ -113,6 +115,36 @@ def test_starts_as_a_metric():
     assert (result.score[distance.argsort()].diff() <= 1e-6).all()
     torch.testing.assert_close(result.relevance, torch.full((100, 5), 0.2), atol=0.02, rtol=0)
     assert result.conditions.mean().item() == pytest.approx(1 / (1 + np.e), abs=0.05)
+
+
+def test_with_squared_differences_it_starts_as_the_cosine():
+    module = a_module(d=32, m=5, init="metric", joint="squared")
+    h = torch.nn.functional.normalize(random(200, 32), dim=1)
+    with torch.no_grad():
+        result = module(h[:100], h[100:])
+    cosine = (h[:100] * h[100:]).sum(1)
+    assert (result.score[cosine.argsort(descending=True)].diff() <= 1e-6).all()
+    assert result.conditions.mean().item() == pytest.approx(1 / (1 + np.e), abs=0.05)
+
+
+def test_squared_differences_are_the_slow_equation():
+    module = a_module(joint="squared").double()
+    h1, h2 = random(7, 6).double(), random(7, 6, seed=2).double()
+    W1, W2 = module.W1.detach().numpy(), module.W2.detach().numpy()
+    expected = []
+    for x, y in zip(h1.numpy(), h2.numpy(), strict=True):
+        g = np.array([(a - b) ** 2 for a, b in zip(x, y, strict=True)])
+        e = np.exp(W2 @ g)
+        expected.append((e / e.sum() / (1 + np.exp(-W1 @ g))).sum())
+    np.testing.assert_allclose(module(h1, h2).score.detach().numpy(), expected, rtol=1e-9)
+    h = torch.cat([h1, h2])
+    r, c = torch.arange(7), torch.arange(7, 14)
+    np.testing.assert_allclose(module.listed(h, r, c).numpy(), expected, rtol=1e-9)
+
+
+def test_an_unknown_joint_representation_is_refused():
+    with pytest.raises(ValueError, match="absolute"):
+        a_module(joint="product")
 
 
 @pytest.mark.parametrize("scale", [0.01, 1.0, 100.0])

@@ -24,7 +24,9 @@ class ConditionalSimilarity(nn.Module):
 
     g = |h1 - h2|,  s = sigmoid(W1 g + b1),  w = softmax(W2 g + b2),  p = sum_m s_m w_m
 
-    Symmetric in the two items. W1 and W2 are (M, d): a row for each condition.
+    Symmetric in the two items. W1 and W2 are (M, d): a row for each condition. With the joint
+    representation `"squared"`, ours, g = (h1 - h2)^2: on unit vectors a condition then starts as
+    their cosine, which is what most features are made for, where |h1 - h2| starts as L1.
 
     Args:
         dim: d, width of the features.
@@ -35,6 +37,7 @@ class ConditionalSimilarity(nn.Module):
             and zero biases; on frozen features it ends 13 to 23 points lower (FIELDNOTES, PAN 1).
         generator: randomness of the start.
         a: steepness of the metric start; an average pair starts at sigmoid(-a / 10).
+        joint: `"absolute"`, the paper's, or `"squared"` difference.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class ConditionalSimilarity(nn.Module):
         init: Literal["metric", "xavier"] = "metric",
         generator: torch.Generator | None = None,
         a: float = 10.0,
+        joint: Literal["absolute", "squared"] = "absolute",
     ) -> None:
         super().__init__()
         if dim < 1 or conditions < 1:
@@ -54,9 +58,14 @@ class ConditionalSimilarity(nn.Module):
         self.W2 = nn.Parameter(torch.empty(conditions, dim))
         self.b2 = nn.Parameter(torch.zeros(conditions))
         self.a = a
+        if joint not in ("absolute", "squared"):
+            raise ValueError(f'joint must be "absolute" or "squared", not {joint!r}')
+        self.joint = joint
         if init == "metric":
-            # Two random unit vectors differ by sqrt(4 / (pi d)) in a coordinate, on average.
-            self._start_as_metric(math.sqrt(4 / (math.pi * dim)), generator)
+            # Two random unit vectors differ by sqrt(4 / (pi d)) in a coordinate, on average, and
+            # by 2 / d when squared.
+            usual = 2 / dim if joint == "squared" else math.sqrt(4 / (math.pi * dim))
+            self._start_as_metric(usual, generator)
         elif init == "xavier":
             nn.init.xavier_uniform_(self.W1, generator=generator)
             nn.init.xavier_uniform_(self.W2, generator=generator)
@@ -112,7 +121,7 @@ class ConditionalSimilarity(nn.Module):
     def _mean_difference(
         self, features: Tensor, generator: torch.Generator | None, pairs: int
     ) -> Tensor:
-        """(d,) mean |h_i - h_j| over random pairs of the features (N, d)."""
+        """(d,) mean g over random pairs of the features (N, d)."""
         n = len(features)
         if features.dim() != 2 or features.shape[1] != self.W1.shape[1] or n < 2:
             raise ValueError(
@@ -121,7 +130,7 @@ class ConditionalSimilarity(nn.Module):
         i = torch.randint(n, (pairs,), generator=generator)
         j = (i + torch.randint(1, n, (pairs,), generator=generator)) % n  # never i itself
         i, j = i.to(features.device), j.to(features.device)
-        difference = (features[i].float() - features[j].float()).abs().mean(0)
+        difference = self._joint_(features[i].float() - features[j].float()).mean(0)
         if not difference.mean() > 0 or not difference.isfinite().all():
             raise ValueError(f"the mean difference of features is {difference.mean().item()}")
         return difference
@@ -140,7 +149,8 @@ class ConditionalSimilarity(nn.Module):
                 f"pairs must be two (P, {self.W1.shape[1]}), "
                 f"not {tuple(h1.shape)} and {tuple(h2.shape)}"
             )
-        g = (h1 - h2).abs().to(self.W1.dtype)
+        g = (h1 - h2).abs() if self.joint == "absolute" else (h1 - h2).square()
+        g = g.to(self.W1.dtype)
         s = torch.sigmoid(_wide(F.linear(g, self.W1, self.b1)))
         w = torch.softmax(_wide(F.linear(g, self.W2, self.b2)), dim=-1)
         return PairScore((s * w).sum(-1), s, w)
@@ -180,7 +190,7 @@ class ConditionalSimilarity(nn.Module):
                 h1, h2 = query[i : i + rows, None], gallery[None, j : j + columns]
                 pairs = len(h1) * h2.shape[1]
                 g = differences[:pairs].view(len(h1), -1, d)
-                torch.sub(h1, h2, out=g).abs_()
+                self._joint_(torch.sub(h1, h2, out=g))
                 score[i : i + rows, j : j + columns] = _scores(g.view(pairs, d), weight, bias).view(
                     len(h1), -1
                 )
@@ -215,7 +225,7 @@ class ConditionalSimilarity(nn.Module):
             part = pairs[start : start + tile]
             # A weighted bag of two rows is their difference, without a copy of either row.
             g = F.embedding_bag(part, h, mode="sum", per_sample_weights=signs[: len(part)])
-            score[start : start + tile] = _scores(g.abs_(), weight, bias)
+            score[start : start + tile] = _scores(self._joint_(g), weight, bias)
         return score
 
     @torch.no_grad()
@@ -241,7 +251,7 @@ class ConditionalSimilarity(nn.Module):
         score = torch.empty(len(f), q, n, dtype=f.dtype, device=query.device)
         for i in range(q):
             for j in range(0, n, tile):
-                g = (query[i] - gallery[j : j + tile]).abs_()
+                g = self._joint_(query[i] - gallery[j : j + tile])
                 u = _wide(torch.addmm(bias, weight, g.T))
                 s, e = u[:m].sigmoid(), u[m:]
                 e = (e - e.amax(0)).exp_()
@@ -255,6 +265,10 @@ class ConditionalSimilarity(nn.Module):
                     part[way, pair] = (left * s[:, pair].T).sum(-1)
                 score[:, i, j : j + tile] = part
         return score
+
+    def _joint_(self, difference: Tensor) -> Tensor:
+        """g, in the place of h1 - h2; without gradients."""
+        return difference.abs_() if self.joint == "absolute" else difference.square_()
 
     def _stacked(self, factors: Tensor | Sequence[float] | None) -> tuple[Tensor, Tensor]:
         """W1 over W2 (2M, d) and b1 over b2 (2M, 1), steered."""
