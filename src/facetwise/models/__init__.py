@@ -17,10 +17,12 @@ from facetwise.models.proxy_pan import ProxyPAN, ProxyPANConfig
 from facetwise.models.pvse import PVSE, PVSEConfig
 from facetwise.models.run import load
 from facetwise.models.scan import SCAN, SCANConfig
+from facetwise.models.sce_net import SCENet, SCENetConfig
 from facetwise.models.set_model import SetConfig, SetModel
 from facetwise.models.siamese import Siamese, SiameseConfig
 from facetwise.models.slot_attention import SlotAttentionConfig, SlotAttentionModel
 from facetwise.models.systems import SET_SYSTEMS, build_sets
+from facetwise.models.type_aware import TypeAware, TypeAwareConfig
 from facetwise.models.virtex import VirTex, VirTexConfig
 from facetwise.models.vse import VSE, VSEConfig
 from facetwise.models.vse_infinity import VSEInfinity, VSEInfinityConfig
@@ -59,6 +61,8 @@ __all__ = [
     "ProxyPAN",
     "ProxyPANConfig",
     "SCANConfig",
+    "SCENet",
+    "SCENetConfig",
     "SetConfig",
     "SetModel",
     "Siamese",
@@ -67,6 +71,8 @@ __all__ = [
     "SlotAttentionModel",
     "Taught",
     "TextEmbedding",
+    "TypeAware",
+    "TypeAwareConfig",
     "VSEConfig",
     "VSEInfinity",
     "VSEInfinityConfig",

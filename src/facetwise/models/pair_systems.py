@@ -15,7 +15,9 @@ from facetwise.models.pair_model import PairConfig, PairModel, Taught
 from facetwise.models.pan import PAN, PANConfig
 from facetwise.models.proxy_nca import ProxyNCA, ProxyNCAConfig
 from facetwise.models.proxy_pan import ProxyPAN, ProxyPANConfig
+from facetwise.models.sce_net import SCENet, SCENetConfig
 from facetwise.models.siamese import Siamese, SiameseConfig
+from facetwise.models.type_aware import TypeAware, TypeAwareConfig
 
 __all__ = ["PAIR_SYSTEMS", "build_pairs", "pair_system_name"]
 
@@ -27,6 +29,8 @@ PAIR_SYSTEMS: Final[Mapping[str, tuple[type[Any], type[PairConfig]]]] = MappingP
         "siamese": (Siamese, SiameseConfig),
         "proxy_nca": (ProxyNCA, ProxyNCAConfig),
         "proxy_pan": (ProxyPAN, ProxyPANConfig),
+        "type_aware": (TypeAware, TypeAwareConfig),
+        "sce_net": (SCENet, SCENetConfig),
     }
 )
 """``model`` in a recipe's table [pairs] to the system's class and configuration."""

@@ -82,8 +82,9 @@ class ProxyNCA(PairModel):
         self.norm = ProxyNorm(parts if config.pool == "features" else parts[:1])
         self.dropout = nn.Dropout(config.feature_dropout)
         P = sum(self.norm.widths)
-        self.head = nn.Linear(P, config.dim, bias=False) if config.dim else nn.Identity()
+        self.head: nn.Module = nn.Identity()
         if config.dim:
+            self.head = nn.Linear(P, config.dim, bias=False)
             nn.init.orthogonal_(self.head.weight, generator=generator)
         self.cosine = CosineSimilarity()
 

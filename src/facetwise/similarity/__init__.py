@@ -21,6 +21,7 @@ from facetwise.similarity.sets import (
     unit,
 )
 from facetwise.similarity.tiles import score_matrix, score_pairs
+from facetwise.similarity.typed import MixedMasks, TypeMasks, masked_score
 
 __all__ = [
     "SIMILARITIES",
@@ -29,10 +30,12 @@ __all__ = [
     "ContextAttention",
     "ContextSimilarity",
     "CosineSimilarity",
+    "MixedMasks",
     "NamedSimilarity",
     "PairScore",
     "PairSimilarity",
     "SetSimilarity",
+    "TypeMasks",
     "against_many",
     "attribute_mask",
     "average",
@@ -43,6 +46,7 @@ __all__ = [
     "directed_smooth_chamfer",
     "gaussian_match",
     "has_coarse_scores",
+    "masked_score",
     "match_probability",
     "max_pair",
     "mean_vectors",
