@@ -18,12 +18,11 @@ def states_of(n, a, seed):
 def test_planes_hold_what_is_present_and_what_is_absent(n, a, seed):
     states = states_of(n, a, seed)
     planes = BitPlanes.of(states)
-    assert planes.unpacked(planes.present).tolist() == (states == 1).float().tolist()
-    assert planes.unpacked(planes.absent).tolist() == (states == 0).float().tolist()
-    assert (
-        planes.unpacked(planes.known, planes.known).tolist()
-        == torch.cat([states >= 0, states >= 0], 1).float().tolist()
-    )
+    assert planes.unpacked([planes.absent])[0].tolist() == (states == 0).float().tolist()
+    both = planes.unpacked([planes.known, planes.present], [planes.present, planes.known])
+    known, present = (states >= 0).float(), (states == 1).float()
+    assert both[0].tolist() == torch.cat([known, present], 1).tolist()
+    assert both[1].tolist() == torch.cat([present, known], 1).tolist()
 
 
 def slowly(states, index, flags, i, j):
@@ -65,7 +64,7 @@ def test_groups_agree_as_a_loop_over_their_values_says(sizes, seed):
 def test_no_pairs_and_no_attributes_are_no_error():
     planes = BitPlanes.of(states_of(3, 9, 0))
     none = torch.empty(0, dtype=torch.long)
-    assert planes.unpacked(planes.pairs(none, none)[0].present).shape == (0, 9)
+    assert planes.unpacked([planes.pairs(none, none)[0].present]).shape == (1, 0, 9)
     empty = GroupBits(torch.empty(2, 0), torch.empty(0, dtype=torch.long), torch.tensor([False]))
     targets, mask = empty.same_value(torch.tensor([0]), torch.tensor([1]))
     assert (targets.tolist(), mask.tolist()) == ([[0.0]], [[1.0]])

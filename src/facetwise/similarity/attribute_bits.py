@@ -6,6 +6,8 @@ table that is packed once.
 
 from __future__ import annotations
 
+from typing import get_args
+
 from torch import Tensor
 
 from facetwise.data.attribute_bits import BitPlanes, Bits
@@ -44,36 +46,40 @@ def pair_targets(
     (tensor([[0., 1., 0.]]), tensor([[1., 1., 0.]]))
     """
     a, b = planes.pairs(r, c)
-    outcome = _outcome(a, b, how)
-    true = [one for one, _ in outcome]
-    if rule == "both":
-        certain = [a.known & b.known] * len(outcome)
-    elif rule == "logic":
-        certain = [settled for _, settled in outcome]
-    else:
+    if rule not in get_args(MaskRule):
         raise ValueError(f'rule must be "both" or "logic", not {rule!r}')
-    return planes.unpacked(*true), planes.unpacked(*certain)
+    true = _true(a, b, how)
+    certain = _settled(a, b, how) if rule == "logic" else [a.known & b.known] * len(true)
+    targets, mask = planes.unpacked(true, certain)
+    return targets, mask
 
 
-def _outcome(a: BitPlanes, b: BitPlanes, how: Combination) -> list[tuple[Bits, Bits]]:
-    """(true for certain, certain) of each node of an attribute, in three-valued logic."""
-    every = a.present & b.present
-    some = a.present | b.present
-    lacking_a, lacking_b = a.absent, b.absent
-    none, lacking = lacking_a & lacking_b, lacking_a | lacking_b
-    both_known = a.known & b.known
-    differ = some & lacking
+def _true(a: BitPlanes, b: BitPlanes, how: Combination) -> list[Bits]:
+    """Of each node of an attribute, where it is true for certain."""
     match how:
         case "or":
-            return [(some, some | none)]
+            return [a.present | b.present]
         case "and":
-            return [(every, every | lacking)]
+            return [a.present & b.present]
         case "xor":
-            return [(differ, both_known)]
+            return [(a.present | b.present) & (a.absent | b.absent)]
         case "xnor":
-            return [(every | none, both_known)]
+            return [(a.present & b.present) | (a.absent & b.absent)]
         case "nor":
-            return [(none, some | none)]
+            return [a.absent & b.absent]
         case "and_xor":
-            return [(every, every | lacking), (differ, both_known)]
-    raise ValueError(f"how must be one of the values of Combination, not {how!r}")
+            return [*_true(a, b, "and"), *_true(a, b, "xor")]
+    raise ValueError(f"how must be one of {', '.join(get_args(Combination))}, not {how!r}")
+
+
+def _settled(a: BitPlanes, b: BitPlanes, how: Combination) -> list[Bits]:
+    """Of each node of an attribute, where the known values settle it, true or not."""
+    match how:
+        case "or" | "nor":
+            return [a.present | b.present | (a.absent & b.absent)]
+        case "and":
+            return [(a.present & b.present) | a.absent | b.absent]
+        case "xor" | "xnor":
+            return [a.known & b.known]
+        case "and_xor":
+            return [*_settled(a, b, "and"), *_settled(a, b, "xor")]
