@@ -94,11 +94,11 @@ class GroupBits:
         array = states.cpu().numpy()
         sizes = np.bincount(index, minlength=len(flags))
         widths = -(-sizes // 8)  # bytes of each group; none for a group without attributes
-        self._groups = np.flatnonzero(widths)
-        self._starts = (np.cumsum(widths) - widths)[self._groups]
+        ends = np.cumsum(widths)
+        self._bytes = list(zip((ends - widths).tolist(), ends.tolist(), strict=True))
         self._count = len(flags)
         starts = np.cumsum(sizes) - sizes
-        place = np.arange(len(index)) - starts[index] + 8 * (np.cumsum(widths) - widths)[index]
+        place = np.arange(len(index)) - starts[index] + 8 * (ends - widths)[index]
         present = np.zeros((len(array), 8 * int(widths.sum())), dtype=bool)
         unknown, flag = np.zeros_like(present), np.zeros_like(present[:1])
         present[:, place], unknown[:, place] = array == 1, array == -1
@@ -120,9 +120,10 @@ class GroupBits:
     def _any(self, bits: Bits) -> npt.NDArray[np.bool_]:
         """(P, B) bytes to (P, G): whether a group has any bit."""
         out = np.zeros((self._count, len(bits)), dtype=bool)
-        if len(self._groups):  # byte by byte for all pairs, which is many times faster
-            turned = np.ascontiguousarray(bits.T)
-            out[self._groups] = np.bitwise_or.reduceat(turned, self._starts, axis=0) != 0
+        turned = np.ascontiguousarray(bits.T)  # a byte of all pairs lies together
+        for group, (start, stop) in enumerate(self._bytes):
+            if start < stop:
+                out[group] = np.bitwise_or.reduce(turned[start:stop], axis=0) != 0
         return out.T
 
 
