@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from facetwise.explain import Explanation, Facet
 from facetwise.explain.pairs import condition_facets, likely_value
 from facetwise.similarity import PairScore, steer
 
@@ -68,3 +69,68 @@ def test_the_likely_value_needs_half_of_the_votes():
     assert likely_value(s, ["red", "blue", "green", "red"], nearest=4) == "red"
     assert likely_value(s, ["red", "blue", "green", None], nearest=4) is None
     assert likely_value(s, [None] * 4) is None
+
+
+def claimed(query_value, item_value, says, *, single=False, guessed=False):
+    return condition_facets(
+        pair(torch.tensor([0.7]), torch.tensor([1.0])),
+        ["colour"],
+        query_values=[query_value],
+        item_values=[item_value],
+        guessed=[guessed],
+        taught=[True],
+        single=[single],
+        says=torch.tensor([says]),
+    )[0]
+
+
+@pytest.mark.parametrize(
+    ("facet", "verdict"),
+    [
+        (claimed("red", "red", True), "agree"),
+        (claimed("red", "blue", False), "differ"),
+        (claimed("red", "red", False), "agree, but look unlike"),
+        (claimed("red", "blue", True), "differ, but look alike"),
+        (claimed("red", "blue", True, guessed=True), "not sure: they look alike"),
+        (claimed("red", "red", True, guessed=True), "agree"),
+        (claimed(None, "red", True), "look alike"),
+        (claimed(None, None, False), "look unlike"),
+        (claimed("yes", "yes", True, single=True), "both have it"),
+        (claimed("yes", "no", True, single=True), "one has it"),
+        (claimed("no", "no", False, single=True), "neither has it"),
+    ],
+)
+def test_labels_and_what_the_condition_says_are_both_told(facet, verdict):
+    assert facet.told[1] == verdict
+    assert facet.to_dict()["says_agree"] == facet.says
+
+
+def test_free_conditions_claim_nothing():
+    s, w = torch.tensor([0.9, 0.9]), torch.tensor([0.5, 0.5])
+    says = torch.tensor([True, True])
+    facets = condition_facets(pair(s, w), ["hue", "free 1"], taught=[True, False], says=says)
+    assert [facet.says for facet in facets] == [True, None]
+
+
+def explained(facets):
+    return Explanation("a.jpg", "7", "pairs", 1.0, 1.0, 1, 1, tuple(facets))
+
+
+def test_an_explanation_names_five_agreements_and_the_weightiest_differences():
+    agree = [Facet(f"a{n}", "condition", 0.1, 0.9, 0.1, says=True) for n in range(7)]
+    differ = [Facet(f"d{n}", "condition", 0.0, 0.1, 0.1 * n, says=False) for n in range(3)]
+    lacks = Facet("x=y", "condition", 0.0, 0.1, 0.9, says=False, single=True)
+    why = explained([*agree, *differ, lacks])
+    assert why.says(True) == ("a0", "a1", "a2", "a3", "a4")
+    assert why.says(False) == ("d2", "d1", "d0")
+    told = why.to_dict()
+    assert (told["agree_in"], told["differ_in"]) == (list(why.says(True)), list(why.says(False)))
+    assert "agree in a0, a1, a2, a3, a4; they differ in d2, d1, d0" in str(why)
+    assert "agree_in" not in explained([Facet("free 1", "condition", 1, 1, 1)]).to_dict()
+
+
+def test_hundreds_of_conditions_are_written_as_twenty_and_the_rest():
+    facets = [Facet(f"c{n}", "condition", 0.01, 0.5, 0.02) for n in range(100)]
+    lines = str(explained(facets)).splitlines()
+    assert len(lines) == 1 + 20 + 1
+    assert lines[-1].split() == ["80", "others", "+0.8000", "80%"]

@@ -90,6 +90,9 @@ class FakeModel:
     def pair_scores(self, h1, h2):
         return self.pair_similarity(h1, h2)
 
+    def agreeing(self, pair):
+        return pair.conditions > 0.5
+
     def save(self, path):
         Path(path).mkdir()
         (Path(path) / "model.txt").write_text(self.fingerprint)

@@ -14,6 +14,9 @@ __all__ = ["Explanation", "Facet", "Kind", "Word"]
 
 Kind = Literal["slot", "condition", "steering"]
 
+_LINES = 20
+"""Facets that are written out; what is left is one line."""
+
 
 @dataclass(frozen=True)
 class Word:
@@ -44,6 +47,9 @@ class Facet:
         query_value, item_value: the values of the condition's attribute group, where known.
         taught: a condition that stands for an attribute group, even if neither value is known.
         guessed: `query_value` is no label: it is what the most similar items in this respect have.
+        single: a condition for one attribute ("wing=blue"): the values are whether it is had.
+        says: what the taught condition itself says, without any label: that the two agree in it,
+            or that they differ; None of a free condition, which has no name for it.
     """
 
     name: str
@@ -61,11 +67,18 @@ class Facet:
     item_value: str | None = None
     guessed: bool = False
     taught: bool = False
+    single: bool = False
+    says: bool | None = None
 
     @property
     def agrees(self) -> bool | None:
-        """Whether both have a value of the attribute group in common; None where unknown."""
+        """Whether both have a value of the attribute group in common; None where unknown.
+
+        Of a single attribute, whether both have it; None, too, where neither has.
+        """
         if self.query_value is None or self.item_value is None:
+            return None
+        if self.single and self.query_value == self.item_value == "no":
             return None
         return not set(self.query_value.split(", ")).isdisjoint(self.item_value.split(", "))
 
@@ -80,9 +93,20 @@ class Facet:
         """
         if self.kind == "steering" and self.query_value is None:
             return "query names none", "as likely as others"
-        verdict = {True: "agree", False: "differ", None: "one is not known"}[self.agrees]
         likely = "likely " if self.guessed and self.query_value is not None else ""
-        return f"{likely}{self.query_value or '?'}", verdict
+        return f"{likely}{self.query_value or '?'}", self._verdict()
+
+    def _verdict(self) -> str:
+        agrees = self.agrees
+        if self.query_value is None or self.item_value is None:
+            return {True: "look alike", False: "look unlike", None: "one is not known"}[self.says]
+        if self.single:
+            return {True: "both have it", False: "one has it", None: "neither has it"}[agrees]
+        if agrees is None or self.says is None or agrees == self.says:
+            return "agree" if agrees else "differ"
+        if self.guessed:  # the neighbours' labels say one thing, the pair itself another
+            return "not sure: they look " + ("alike" if self.says else "unlike")
+        return "agree, but look unlike" if agrees else "differ, but look alike"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able; what does not apply to this kind of facet is left out.
@@ -112,6 +136,8 @@ class Facet:
             out["agrees"] = self.agrees
             if self.guessed:
                 out["query_value_guessed"] = True
+        if self.says is not None:
+            out["says_agree"] = self.says
         for key, region in (("region", self.region), ("query_region", self.query_region)):
             if region is not None:
                 out[key] = [[round(v, 5) for v in row] for row in region.tolist()]
@@ -150,6 +176,35 @@ class Explanation:
         """The part of the score that `facet` makes; the shares sum to 1 (0 if the score is 0)."""
         return facet.contribution / self.score if self.score else 0.0
 
+    def says(self, agree: bool, most: int = 5) -> tuple[str, ...]:
+        """Names of the conditions that say that the two agree, or that they differ.
+
+        This is the model's own claim, from the pictures alone; `facetwise evaluate` measures how
+        often such claims are true. Single attributes claim what both have, never what one lacks.
+
+        Args:
+            agree: which of the two.
+            most: so many, those first that add most to the score, or that count most.
+        """
+        facets = [facet for facet in self.facets if facet.says is agree]
+        if not agree:
+            facets = [facet for facet in facets if not facet.single]
+            facets.sort(key=lambda facet: -facet.weight)
+        return tuple(facet.name for facet in facets[:most])
+
+    @property
+    def summary(self) -> str:
+        """The claims in a sentence; empty where no condition has a name.
+
+        >>> hue = Facet("hue", "condition", 0.4, similarity=0.8, weight=0.5, says=True)
+        >>> form = Facet("form", "condition", 0.1, similarity=0.2, weight=0.5, says=False)
+        >>> Explanation("a.jpg", "7", "pairs", 0.5, 0.5, 1, 1, (hue, form)).summary
+        'by the pictures they agree in hue; they differ in form'
+        """
+        claims = (("agree", self.says(True)), ("differ", self.says(False)))
+        told = [f"they {verb} in {', '.join(names)}" for verb, names in claims if names]
+        return "by the pictures " + "; ".join(told) if told else ""
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-able: everything but the pictures."""
         out: dict[str, Any] = {
@@ -164,6 +219,8 @@ class Explanation:
             out["unsteered"] = {"score": self.unsteered, "rank": self.unsteered_rank}
         if self.item_texts:
             out["texts"] = list(self.item_texts)
+        if self.summary:
+            out["agree_in"], out["differ_in"] = list(self.says(True)), list(self.says(False))
         out["facets"] = [{**f.to_dict(), "share": self.share(f)} for f in self.facets]
         return out
 
@@ -172,8 +229,15 @@ class Explanation:
         if self.weigh:
             asked = ", ".join(f"{name} x {factor:g}" for name, factor in self.weigh.items())
             head += f" (without {asked}: {self.unsteered:.4f}, rank {self.unsteered_rank})"
-        width = max((len(f.name) for f in self.facets), default=0)
-        return "\n".join([head, *(f"  {self._line(f, width)}" for f in self.facets)])
+        shown, rest = self.facets[:_LINES], self.facets[_LINES:]
+        width = max((len(f.name) for f in shown), default=0)
+        lines = [head, *([self.summary] if self.summary else [])]
+        lines += [f"  {self._line(f, width)}" for f in shown]
+        if rest:
+            others, part = f"{len(rest)} others", sum(f.contribution for f in rest)
+            share = part / self.score if self.score else 0.0
+            lines.append(f"  {others:{width}}  {part:+.4f}  {share:4.0%}")
+        return "\n".join(lines)
 
     def _line(self, facet: Facet, width: int) -> str:
         line = f"{facet.name:{width}}  {facet.contribution:+.4f}  {self.share(facet):4.0%}"

@@ -23,6 +23,8 @@ def condition_facets(
     item_values: Sequence[str | None] | None = None,
     guessed: Sequence[bool] | None = None,
     taught: Sequence[bool] | None = None,
+    single: Sequence[bool] | None = None,
+    says: Tensor | None = None,
 ) -> list[Facet]:
     """One facet for each condition.
 
@@ -33,6 +35,8 @@ def condition_facets(
         query_values, item_values: the values that the two have of each condition's attribute group.
         guessed: which of the query's values are guesses (`likely_value`).
         taught: which conditions stand for an attribute group; the others have no name of their own.
+        single: which of these stand for one attribute of the group.
+        says: (M,) bool, which say that the two agree (`models.claims`); free ones are not asked.
 
     Returns:
         M facets; their contributions s_m w_m sum to p.
@@ -58,6 +62,8 @@ def condition_facets(
             query_value=query_values[m] if query_values else None,
             item_value=item_values[m] if item_values else None,
             taught=bool(taught and taught[m]),
+            single=bool(single and single[m]),
+            says=bool(says[m]) if says is not None and taught and taught[m] else None,
             guessed=bool(guessed and guessed[m] and query_values and query_values[m] is not None),
         )
         for m, name in enumerate(names)

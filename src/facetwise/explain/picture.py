@@ -176,7 +176,8 @@ def _header(page: _Page, explanation: Explanation) -> None:
         page.text(_WIDTH - _MARGIN, y + 26, before, fill=_GREY, right=True)
     else:
         kind = "slots of the two sets" if explanation.using == "sets" else "conditions of the pair"
-        page.text(_MARGIN, y + 26, f"the score, shared out over the {kind}", fill=_GREY)
+        told = explanation.summary or f"the score, shared out over the {kind}"
+        page.text(_MARGIN, y + 26, told, fill=_GREY, width=_WIDTH - 2 * _MARGIN)
 
 
 def _side_by_side(page: _Page, explanation: Explanation, y: float) -> None:
@@ -304,11 +305,13 @@ def _note(page: _Page, explanation: Explanation, facet: Facet, y: float, row: fl
         query, verdict = facet.told
         if facet.query_value == facet.item_value:
             sign = "="
-        elif facet.agrees:
+        elif verdict == "agree":
             verdict = "agree in part"
         told = f"{query}  {sign}  {facet.item_value or '?'}"
         page.text(x, y - 8, told, size=12, width=end - x)
         page.text(x, y + 10, verdict, size=11, bold=True, fill=fill)
     elif facet.kind == "condition":
-        note = "not known of either" if facet.taught else "learned, has no name"
+        note = "learned, has no name"
+        if facet.taught:
+            note = "not known of either" if facet.says is None else f"no labels: {facet.told[1]}"
         page.text(x, y, note, size=11, fill=_GREY, width=end - x)

@@ -15,12 +15,21 @@ from facetwise.data import AttributeTable
 from facetwise.models.pair_model import PairModel
 from facetwise.similarity import PairScore
 
-__all__ = ["AGREES", "agreeing", "true_agreement"]
+__all__ = ["AGREES", "agreeing", "attribute_of", "true_agreement"]
 
 AGREES = 0.5
 """From here on s_m says that two pictures agree."""
 
 _BOTH, _ONE = " (both)", " (one)"
+
+
+def attribute_of(name: str) -> str:
+    """The attribute that a condition is named by, without what ``and_xor`` adds.
+
+    >>> attribute_of("wing=blue (both)")
+    'wing=blue'
+    """
+    return name.removesuffix(_BOTH).removesuffix(_ONE)
 
 
 def agreeing(pan: PairModel, pair: PairScore) -> Tensor:
@@ -71,7 +80,7 @@ def true_agreement(
                 continue
             right, sure = same[:, place], certain[:, place]
         else:
-            column = name_place.get(condition.name.removesuffix(_BOTH))
+            column = name_place.get(attribute_of(condition.name))
             if rule == "xor" or column is None:
                 continue
             a, b = attributes.states[i, column], attributes.states[j, column]

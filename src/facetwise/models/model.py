@@ -24,6 +24,7 @@ from facetwise.encoders import (
     text_features,
 )
 from facetwise.errors import InputError
+from facetwise.models.claims import agreeing
 from facetwise.models.embedding import ImageEmbedding, TextEmbedding, joined, padded
 from facetwise.models.known import known_of
 from facetwise.models.pair_model import Condition, Known, PairModel
@@ -268,6 +269,16 @@ class Model:
         if self.pairs is None:
             raise InputError("this run has no pair model; fit it on groups or attributes")
         return self.pairs(h1, h2)  # type: ignore[no-any-return]
+
+    def agreeing(self, pair: PairScore) -> Tensor:
+        """Which conditions say that two pictures agree, (P, M) bool (`models.claims`).
+
+        Raises:
+            InputError: the run has no pair model.
+        """
+        if self.pairs is None:
+            raise InputError("this run has no pair model; fit it on groups or attributes")
+        return agreeing(self.pairs, pair)
 
     def save(self, path: str | Path) -> None:
         """Write the model's files (TOML and safetensors) into the directory `path`.

@@ -12,6 +12,7 @@ from facetwise.data.images import decode
 from facetwise.explain import Explanation, Facet
 from facetwise.explain.pairs import condition_facets, likely_value
 from facetwise.explain.sets import slot_facets, slot_shares, words_read
+from facetwise.models.claims import attribute_of
 
 from .items import value_of
 from .query import Asked, IndexedItem
@@ -21,9 +22,12 @@ from .scoring import Scored, Scorer
 if TYPE_CHECKING:
     from PIL import Image
 
+    from facetwise.data import AttributeTable
+
 __all__ = ["rank_of", "why"]
 
 _LIKELY = 0.6  # from here on a value is named as the one that the query means
+_NEAREST = 10  # so many items vote on the value that a strange picture has
 
 
 def why(
@@ -135,25 +139,57 @@ def _pair_facets(scorer: Scorer, scored: Scored, own: int | None, row: int) -> l
     conditions = scorer.model.conditions
     pair = scorer.model.pair_scores(scored.vector[None], gallery[row : row + 1])
     groups = [c.group if c.group in table.groups else None for c in conditions]
-    item_values = [None if g is None else value_of(table, row, g) for g in groups]
-    query_values: list[str | None] = [None] * len(groups)
-    if own is not None:
-        query_values = [None if g is None else value_of(table, own, g) for g in groups]
+    columns = [_column(c.name, group, table) for c, group in zip(conditions, groups, strict=True)]
+
+    def values(of: int) -> list[str | None]:
+        return [
+            None if group is None else _value(table, of, group, column)
+            for group, column in zip(groups, columns, strict=True)
+        ]
+
+    query_values: list[str | None] = [None] * len(groups) if own is None else values(own)
     # A picture of the index without a value has none that is known; only of others one may guess.
-    guessed = [own is None and group is not None for group in groups]
+    # Of a single attribute one may not: which items are near says little of what none has.
+    guessed = [
+        own is None and g is not None and c is None for g, c in zip(groups, columns, strict=True)
+    ]
     if any(guessed):
         alike = pair_conditions(scored.vector, gallery, scorer.model.pair_scores)
         for m, group in enumerate(groups):
             if guessed[m] and group is not None:
-                query_values[m] = likely_value(
-                    alike[:, m], [value_of(table, r, group) for r in range(len(table))]
-                )
+                query_values[m] = _likely(table, group, alike[:, m])
     return condition_facets(
         pair,
         [c.name for c in conditions],
         factors=scored.factors,
         query_values=query_values,
-        item_values=item_values,
+        item_values=values(row),
         guessed=guessed,
         taught=[group is not None for group in groups],
+        single=[column is not None for column in columns],
+        says=scorer.model.agreeing(pair)[0],
     )
+
+
+def _column(name: str, group: str | None, table: AttributeTable) -> int | None:
+    """The attribute that a condition stands for, if it is one of a group's."""
+    name = attribute_of(name)
+    return table.names.index(name) if name != group and name in table.names else None
+
+
+def _value(table: AttributeTable, row: int, group: str, column: int | None) -> str | None:
+    if column is None:
+        return value_of(table, row, group)
+    return {1: "yes", 0: "no"}.get(int(table.states[row, column]))
+
+
+def _likely(table: AttributeTable, group: str, alike: Tensor) -> str | None:
+    """What the nearest items have; their values are looked up as far as they are needed."""
+    order = torch.argsort(alike, descending=True, stable=True)
+    values: list[str | None] = []
+    rows = order.tolist()
+    for row in rows:
+        values.append(value_of(table, row, group))
+        if len(values) - values.count(None) == _NEAREST:
+            break
+    return likely_value(alike[order[: len(values)]], values, nearest=_NEAREST)
