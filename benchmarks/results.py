@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 from statistics import mean, median, stdev
 
+from results_attribute_speed import attribute_speed
 from results_image_text import section, speed_section
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -224,7 +225,7 @@ random out of 10,000 items, which have to be gathered first.
 
 
 def main() -> None:
-    text = speed(SOURCE.parent) + speed_section(SOURCE.parent)
+    text = speed(SOURCE.parent) + attribute_speed(SOURCE.parent) + speed_section(SOURCE.parent)
     (DOCS / "speed.md").write_text(text, encoding="utf-8")
     pages = [page(json.loads(SOURCE.read_text()))]
     for file in sorted(SOURCE.parent.glob("bench-image-text*.json")):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,9 @@ __all__ = ["BitPlanes", "Bits", "GroupBits"]
 
 Bits = npt.NDArray[np.uint8]
 """Packed bits, (N, ceil(A / 8)); an attribute's first of eight is the lowest bit."""
+
+_BLOCK: Final = 1024
+"""Rows whose bits become bytes at a time, which then are still in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +74,16 @@ class BitPlanes:
             system at every step, and getting them again takes longer than filling them.
         """
         first = results[0]
-        out = np.empty((len(results), len(first[0]), len(first), self.count), dtype=np.float32)
+        out = torch.empty(len(results), len(first[0]), len(first), self.count, dtype=torch.float32)
+        cells = out.numpy()
         for k, planes in enumerate(results):
             for t, plane in enumerate(planes):
-                out[k, :, t] = np.unpackbits(plane, axis=1, count=self.count, bitorder="little")
-        return torch.from_numpy(out).flatten(-2)
+                for start in range(0, len(plane), _BLOCK):
+                    rows = slice(start, start + _BLOCK)
+                    cells[k, rows, t] = np.unpackbits(
+                        plane[rows], axis=1, count=self.count, bitorder="little"
+                    )
+        return out.flatten(-2)
 
 
 class GroupBits:
