@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import fmean, mean, stdev
+from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any, Final
 
 from facetwise.evaluation.bench_attribute_run import CONTROL
 from facetwise.evaluation.bench_attribute_tables import runs_of
 from facetwise.evaluation.bench_plots import blank_figure, keep_plots, one_a_line
+from facetwise.evaluation.steering import SteeringCurve
+from facetwise.evaluation.steering_plot import draw_steering
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,43 +83,13 @@ def _systems(world: Mapping[str, Any]) -> Figure:
 
 
 def _steering(world: Mapping[str, Any], name: str) -> Figure:
-    """A panel for each attribute group: by how much more of the first 10 agree than unweighed, and
-    what happens to the mAP@R of the same rankings.
-    """
-    runs = runs_of(world, name)
-    groups = list(runs[0]["steering"])
-    wide = min(4, len(groups))
-    high = -(-len(groups) // wide)
-    figure = blank_figure(2.5 * wide + 0.6, 2.1 * high + 0.9)
-    panels = figure.subplots(high, wide, sharex=True, sharey=True, squeeze=False).flatten()
-    for panel, group in zip(panels, groups, strict=False):
-        curves = [run["steering"][group] for run in runs]
-        weights = curves[0]["weights"]
-        for key, colour, label in (
-            ("agreement@10", _OURS, "agreement of the first 10"),
-            ("map_at_r", _FROZEN, "mAP@R"),
-        ):
-            if not all(curve[key] and None not in curve[key] for curve in curves):
-                continue
-            values = [fmean(curve[key][place] for curve in curves) for place in range(len(weights))]
-            plain = values[weights.index(1.0)]
-            changes = [value - plain for value in values]
-            panel.plot(changes, "o-", color=colour, label=label, markersize=3.5)
-        panel.set_xticks(range(len(weights)), [f"{weight:g}" for weight in weights])
-        panel.set_title(group, fontsize=10)
-        panel.grid(color="#dddddd", linewidth=0.6)
-        panel.set_axisbelow(True)
-        for side in ("top", "right"):
-            panel.spines[side].set_visible(False)
-    for panel in panels[len(groups) :]:
-        panel.set_visible(False)
-    figure.legend(handles=panels[0].get_lines(), loc="outside upper right", ncols=2, frameon=False)
-    figure.supylabel("points more than unweighed", fontsize=9)
-    figure.supxlabel(
-        f"weight of the group ({world['systems'][name]['label']}; {world['data']['name']})",
-        fontsize=9,
-    )
-    return figure
+    """As `evaluate --plot` draws a run, over the seeds."""
+    label, data = world["systems"][name]["label"], world["data"]
+    curves = [
+        [SteeringCurve.from_dict(group, told) for group, told in run["steering"].items()]
+        for run in runs_of(world, name)
+    ]
+    return draw_steering(curves, f"{label}; {data['name']}, {data['part']}")
 
 
 def _ablations(world: Mapping[str, Any]) -> Figure:

@@ -22,14 +22,13 @@ from facetwise.encoders import Encoders, ImageFeatures, image_features
 from facetwise.errors import InputError
 from facetwise.evaluation.bench_attribute_rows import Row
 from facetwise.evaluation.bench_attribute_worlds import World
-from facetwise.evaluation.bench_inside import inside_figures
+from facetwise.evaluation.bench_inside import inside_figures, reranked_figures
 from facetwise.evaluation.bench_keep import Clock, kept_once
 from facetwise.evaluation.bench_machine import peak_memory, watch_memory
 from facetwise.evaluation.bench_questions import Measure, Tabled
 from facetwise.evaluation.own_outfits import centred_scorer
 from facetwise.evaluation.scorers import Scorer, cosine_scorer, image_scorers
 from facetwise.models import Model, PairModel, Taught, build_pairs
-from facetwise.similarity import CosineSimilarity
 from facetwise.training import Recipe
 from facetwise.training.fit import train_pairs
 
@@ -159,8 +158,9 @@ def _trained(
     own, head = image_scorers(model, ready.reported, "pairs", known)[:2]
     found = _asked(world, own)
     inside = inside_figures(world, pairs, own.h) if len(pairs.conditions) > 1 else {}
-    if not isinstance(pairs.similarity, CosineSimilarity):
+    if task.row.pan:
         found |= {f"{CONTROL}{name}": one for name, one in _asked(world, head).items()}
+        inside |= reranked_figures(world, own, head)
     figures: dict[str, Any] = {
         "options": settings(recipe.pairs),
         "training": settings(recipe.pair_training),

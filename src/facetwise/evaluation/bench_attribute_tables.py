@@ -22,6 +22,7 @@ __all__ = [
     "explanation_table",
     "main_table",
     "relevance_table",
+    "reranked_table",
     "runs_of",
     "steering_table",
     "strongest",
@@ -41,7 +42,7 @@ def main_table(world: Mapping[str, Any], *, brief: bool = False) -> Table:
     for name in world["shown"]:
         runs = runs_of(world, name)
         body.append([world["systems"][name]["label"], *_cells(runs, names)])
-        if any(f"{CONTROL}{measure}" in runs[0]["measures"] for measure in names):
+        if world["systems"][name]["pan"]:
             control = [f"{CONTROL}{measure}" for measure in names]
             body.append([f"– {HEAD}", *_cells(runs, control)])
     return ["", *names], body
@@ -117,6 +118,22 @@ def _inside(world: Mapping[str, Any], columns: Mapping[str, tuple[tuple[str, ...
     return ["", *columns], [line for line in body if any(line[1:])]
 
 
+def reranked_table(world: Mapping[str, Any]) -> Table:
+    """Full ranking beside that of the head's first 100 answers."""
+    body = [
+        [
+            world["systems"][name]["label"],
+            cell(runs, "measures", "R@1"),
+            cell(runs, "reranked", "R@1"),
+            cell(runs, "measures", "mAP@R"),
+            cell(runs, "reranked", "map_at_r"),
+        ]
+        for name in world["shown"]
+        if "reranked" in (runs := runs_of(world, name))[0]
+    ]
+    return ["", "R@1", "re-ranked", "mAP@R", "re-ranked"], body
+
+
 def steering_table(world: Mapping[str, Any], name: str) -> Table:
     """Of a system: agreement of the first 10 answers against the weight of each attribute group,
     and in brackets what mAP@R changes by.
@@ -177,6 +194,7 @@ def world_tables(world: Mapping[str, Any], *, brief: bool = False) -> Iterator[t
         yield "paired differences, 95% intervals", difference_table(world, brief=brief)
         yield "relevance", relevance_table(world)
         yield "explanations: percent of named agreements that are true", explanation_table(world)
+        yield "all ranked, and the first 100 of its head ranked again", reranked_table(world)
         for name in world["shown"]:
             if runs_of(world, name)[0].get("steering"):
                 label = world["systems"][name]["label"]

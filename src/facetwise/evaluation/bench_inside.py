@@ -8,13 +8,16 @@ import torch
 from torch import Tensor
 
 from facetwise.evaluation.bench_attribute_worlds import World
+from facetwise.evaluation.bench_questions import Tabled
 from facetwise.evaluation.explained import explanation_precision, top_pairs
-from facetwise.evaluation.image_image import group_labels
+from facetwise.evaluation.image_image import group_labels, reranked, retrieval
 from facetwise.evaluation.relevance_figures import random_pairs, relevance_figures
+from facetwise.evaluation.retrieval import RERANKED
+from facetwise.evaluation.scorers import Scorer
 from facetwise.evaluation.steering import some_queries, steering_curves
 from facetwise.models import PairModel
 
-__all__ = ["inside_figures"]
+__all__ = ["inside_figures", "reranked_figures"]
 
 _QUERIES: Final = 500
 """That are explained, and steered: enough for a percent."""
@@ -51,3 +54,18 @@ def inside_figures(world: World, pairs: PairModel, h: Tensor) -> dict[str, Any]:
         curves = steering_curves(pairs, h, attributes, labels, queries=queries)
         out["steering"] = {curve.group: curve.to_dict() for curve in curves}
     return out
+
+
+@torch.no_grad()
+def reranked_figures(world: World, own: Scorer, head: Scorer) -> dict[str, Any]:
+    """Retrieval where the head's cosine chooses the first 100 and the system ranks these again, as
+    papers report it: it hides what a system does with all the others (FIELDNOTES, PAN 6).
+
+    Returns:
+        ``reranked``, for JSON; nothing in a world of outfits.
+    """
+    if world.kind == "outfits":
+        return {}
+    labels = group_labels([world.collection.groups[row] for row in world.rows])
+    found = retrieval(reranked(Tabled.of(own), Tabled.of(head), RERANKED), labels)
+    return {} if found is None else {"reranked": {"first": RERANKED, **found.figures((1,))}}

@@ -74,9 +74,9 @@ class Tabled(Scorer):
 
     @classmethod
     def of(cls, scorer: Scorer) -> Scorer:
-        """The scorer itself where the table would be too large."""
+        """The scorer itself where the table would be too large, or no score is for good."""
         n = len(scorer)
-        if n > _TABLE:
+        if n > _TABLE or scorer.looks_around:
             return scorer
         everyone, table = torch.arange(n), torch.empty(n, n)
         for tile in everyone.split(_TILE):
