@@ -5,10 +5,12 @@ import torch
 
 from facetwise.data.benchmarks import polyvore as reader
 from facetwise.data.benchmarks.outfit_sets import Compatibility, ItemSets
+from facetwise.encoders import EncoderConfig, Encoders
 from facetwise.errors import InputError
 from facetwise.evaluation.polyvore import order_free_oracle, polyvore_tasks, run
 from facetwise.evaluation.request import Request
 from facetwise.metrics import compatibility_auc
+from facetwise.models import CGAEConfig, Model, build_pairs
 
 from ..polyvore_tree import UNCHANGED, write_polyvore
 
@@ -61,6 +63,28 @@ def test_from_the_command_line(tmp_path, tiny_run, figures):
         assert "frozen features, type-centred" in task["control"]
         assert task["against"]["auc"] == {"difference": 0, "low": 0, "high": 0}
     assert any("4 of 206 names" in words for words in found["problems"])
+
+
+def test_a_graph_encoder_sees_the_given_items_and_context_where_asked(tmp_path, figures):
+    encoders = Encoders(EncoderConfig(pixels=32, components=16))
+    model = build_pairs(CGAEConfig(widths=(8, 8)), generator=torch.Generator().manual_seed(0))
+    model.fit_statistics(torch.rand(30, 1560, generator=torch.Generator().manual_seed(1)))
+    Model(encoders, sets=None, pairs=model, name="graph").save(tmp_path / "run")
+    data = write_polyvore(tmp_path / "polyvore_outfits")
+    asked = ("--benchmark", "polyvore", "--data", data, "--split", "test", "--allow-partial")
+    plain = figures(tmp_path / "run", *asked)
+    within = figures(tmp_path / "run", *asked, "--context", "1")
+    for name, task in within["tasks"].items():
+        assert "in_context" not in plain["tasks"][name]
+        assert (task["fitb"], task["auc"]) == (
+            plain["tasks"][name]["fitb"],
+            plain["tasks"][name]["auc"],
+        )  # K = 0 is what stands at the top
+        assert set(task["in_context"]) == {"K=1"}
+        assert set(task["in_context"]["K=1"]) == {"fitb", "auc"}
+        assert task["in_context"]["K=1"]["fitb"] is not None
+    assert any("in context is" in words for words in within["problems"])
+    assert not any("in context is" in words for words in plain["problems"])
 
 
 def test_questions_about_items_without_picture_are_left_out(tmp_path, tiny_run, figures):

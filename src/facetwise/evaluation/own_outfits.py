@@ -185,8 +185,7 @@ def _task_report(
         within = score_in_context(scorer, questions, graph, request.context)
         found = _rounded(outfit_figures(within, questions, ties=request.ties))
         figures["in_context"] = {
-            f"K={request.context}": {key: found[key] for key in ("fitb", "auc")},
-            "reads": "the papers' protocol; from K = 1 on the edges tell the answer (degree_only)",
+            f"K={request.context}": {key: found[key] for key in ("fitb", "auc")}
         }
     if rival is not None:
         other = score_in_context(rival, questions)

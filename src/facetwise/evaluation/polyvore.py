@@ -32,6 +32,10 @@ _HEAD: Final = ("resampled", "original")
 """Whose figures stand at the top: PAN's questions where they are there."""
 _CANDIDATES: Final = 10
 _SALT: Final = 0x901
+_LEAK: Final = (
+    "in context is the papers' protocol, which tells how many other outfits an item is in, and so "
+    "the answer: see degree only (METHODS T-2)"
+)
 
 
 def run(request: Request) -> dict[str, Any]:
@@ -66,6 +70,8 @@ def run(request: Request) -> dict[str, Any]:
         collection = request.collection(source)
         problems += [str(problem) for problem in collection.skipped]
         measured = _measured(request, source, collection, tasks)
+        if any("in_context" in figures for figures in measured.values()):
+            problems.append(_LEAK)
     graph = Graph(source.outfits.values())
     found: dict[str, dict[str, Any]] = {
         name: measured.get(name, {})
