@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,24 @@ def test_pictures_seen_in_training_are_said(birds, tiny_run, figures, tmp_path):
     common = ("--benchmark", "cub-retrieval", "--data", birds, "--split", "val", "--allow-partial")
     found = figures(tmp_path / "run", *common)
     assert "4 of these 16 pictures were seen in training" in found["problems"]
+
+
+def test_lists_of_few_shot_code_measure_the_same(birds, tiny_run, figures):
+    classes = sorted(path.name for path in (birds / "images").iterdir())
+    photos = [
+        (label, path)
+        for label, name in enumerate(classes)
+        for path in sorted((birds / "images" / name).iterdir())
+        if name != "004.Bird_4"
+    ]
+    lists = {
+        "label_names": classes,
+        "image_names": [f"/elsewhere/images/{path.parent.name}/{path.name}" for _, path in photos],
+        "image_labels": [label for label, _ in photos],
+    }
+    (birds / "val.json").write_text(json.dumps(lists))
+    words = ("--split", "val", "--way", "2", *WORDS)
+    ours = figures(tiny_run, "--benchmark", "few-shot-json", "--data", birds, *words)
+    theirs = figures(tiny_run, "--benchmark", "cub-fewshot", "--data", birds, *words)
+    assert ours["images"] == 16 and "problems" not in ours
+    assert ours["accuracy"] == theirs["accuracy"]

@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 __all__ = ["Get", "ReadBenchmark", "collection_of_benchmark"]
 
 ReadBenchmark = Literal[
-    "ccp", "coco", "cub", "flickr30k", "flickr8k", "inshop", "polyvore", "precomp"
+    "ccp",
+    "coco",
+    "cub",
+    "few-shot-json",
+    "flickr30k",
+    "flickr8k",
+    "inshop",
+    "polyvore",
+    "precomp",
 ]
 """Benchmarks with pictures, or with regions of them, whose reader is
 `facetwise.data.benchmarks.NAME.read`."""
@@ -148,7 +156,7 @@ def collection_of_benchmark(
     from ..data import Collection
 
     assert name in get_args(ReadBenchmark)
-    reader = import_module(f"facetwise.data.benchmarks.{name}")
+    reader = import_module(f"facetwise.data.benchmarks.{name.replace('-', '_')}")
     sources: list[Source] = [
         reader.read(folder, split, allow_partial=allow_partial) for split in splits
     ]

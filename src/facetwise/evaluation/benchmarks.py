@@ -58,6 +58,9 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = MappingProxyType(
             "captioned.crisscrossed_captions", ("test", "val"), "Crisscrossed Captions: four ways"
         ),
         "cub-fewshot": Benchmark("cub.few_shot", ("val", "novel", "base"), "birds, N-way K-shot"),
+        "few-shot-json": Benchmark(
+            "few_shot.run_lists", ("novel", "val", "base", "all"), "lists of PAN's code, as above"
+        ),
         "cub-retrieval": Benchmark(
             "cub.retrieval_run", ("test", "train", "val", "novel", "base"), "birds: R@k, mAP@R, NMI"
         ),

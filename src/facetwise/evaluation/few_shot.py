@@ -13,15 +13,16 @@ from typing import Any
 
 from torch import Tensor
 
+from facetwise.data.benchmarks import few_shot_json
 from facetwise.data.sampling import generator_of
 from facetwise.evaluation.episodes import Episodes, draw_episodes, mean_scores, prototype_scores
-from facetwise.evaluation.grouped import own_groups
+from facetwise.evaluation.grouped import benchmark_groups, own_groups
 from facetwise.evaluation.in_context import episodes_in_context
 from facetwise.evaluation.request import Request
 from facetwise.evaluation.scorers import Scorer
 from facetwise.metrics import MeanInterval, Ties, hits_at_k, mean_interval
 
-__all__ = ["FewShot", "few_shot", "few_shot_figures", "paired", "run"]
+__all__ = ["FewShot", "few_shot", "few_shot_figures", "paired", "run", "run_lists"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +133,22 @@ def run(request: Request) -> dict[str, Any]:
     scorers = request.scorers(own.collection, own.rows)
     rival = request.rival_scorer(own.collection, own.rows)
     return {**few_shot_figures(request, scorers, rival, own.labels), **own.remarks()}
+
+
+def run_lists(request: Request) -> dict[str, Any]:
+    """Few-shot episodes of a split that JSON lists name (METHODS 4.2), by default of ``novel``.
+
+    Raises:
+        InputError: the lists or their pictures are not what they should be.
+    """
+    name = "few-shot-json"
+    source = few_shot_json.read(
+        request.folder(name), request.split or "novel", allow_partial=request.allow_partial
+    )
+    listed = benchmark_groups(request, source, name)
+    scorers = request.scorers(listed.collection)
+    rival = request.rival_scorer(listed.collection)
+    return {**few_shot_figures(request, scorers, rival, listed.labels), **listed.remarks()}
 
 
 def _percent(values: Tensor) -> MeanInterval:
