@@ -12,7 +12,7 @@ from facetwise.data.benchmarks import cub
 from facetwise.evaluation.few_shot import few_shot_figures
 from facetwise.evaluation.grouped import Grouped, benchmark_groups
 from facetwise.evaluation.request import Request
-from facetwise.evaluation.retrieval import retrieval_figures
+from facetwise.evaluation.retrieval import RERANKED, retrieval_figures
 
 __all__ = ["KS", "few_shot", "retrieval_run"]
 
@@ -34,6 +34,9 @@ def few_shot(request: Request) -> dict[str, Any]:
 def retrieval_run(request: Request) -> dict[str, Any]:
     """Every photo of a split, by default ``test``, asks for the others of its class.
 
+    Where a run has conditions, its full ranking stands beside the one that a large gallery affords:
+    the cosine of its head chooses, and p ranks again (METHODS 1.7).
+
     Raises:
         InputError: the data are not what they should be.
     """
@@ -45,6 +48,7 @@ def retrieval_run(request: Request) -> dict[str, Any]:
         ks=KS,
         ties=request.ties,
         clusters=True,
+        first=RERANKED if any(len(model.conditions) > 1 for model in request.models) else 0,
         seed=request.seed,
     )
     return {"classes": len(birds.labels.unique()), **figures, **birds.remarks()}
