@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from facetwise.config import Within
-from facetwise.models import SET_SYSTEMS, PANConfig, SiameseConfig, VirTexConfig
+from facetwise.models import PAIR_SYSTEMS, SET_SYSTEMS, VirTexConfig
 from facetwise.training.captioning import CaptionTraining
 from facetwise.training.recipe import DataConfig, EncoderConfig, PairTraining, SetTraining
 
@@ -27,8 +27,7 @@ TABLES = {
     "[sets.training]": SetTraining,
     '[pretrain] with model = "virtex"': VirTexConfig,
     "[pretrain.training]": CaptionTraining,
-    '[pairs] with model = "pan"': PANConfig,
-    '[pairs] with model = "siamese"': SiameseConfig,
+    **{f'[pairs] with model = "{name}"': config for name, (_, config) in PAIR_SYSTEMS.items()},
     "[pairs.training]": PairTraining,
 }
 
@@ -53,7 +52,8 @@ def kind(hint: Any) -> str:
         hint, bounds = get_args(hint)
     choices = get_args(hint)
     if get_origin(hint) is tuple:
-        return "list of texts"
+        number = get_origin(choices[0]) is Annotated
+        return f"list, each {kind(choices[0])}" if number else "list of texts"
     if choices:
         return ", ".join(f'"{choice}"' for choice in choices)
     name = {float: "number", int: "whole number", str: "text", bool: "true or false"}[hint]
