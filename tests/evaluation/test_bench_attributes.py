@@ -319,6 +319,22 @@ def test_a_row_takes_from_the_recipe_what_it_knows() -> None:
     assert merged({"a": {"b": 1}}, {"a": 2}) == {"a": 2}
 
 
+def test_every_system_of_the_package_has_a_recipe_in_its_worlds() -> None:
+    table = Table.read()
+    for kind in table.worlds:
+        recipe = Recipe.read(table.worlds[kind].recipe, table.sets[kind])
+        swaps = [
+            row
+            for name in table.groups(kind, tuple(table.ablations))
+            for row in table.swapped(kind, name)
+        ]
+        for row in (*table.rows(kind), *swaps):
+            own = recipe_of(row, recipe, {})
+            assert Recipe.from_dict(own.to_dict(), "again") == own
+    aware = recipe_of(table.row("outfits", "type-aware"), Recipe.read("small"), {})
+    assert aware.pairs is not None and aware.pairs.types == "auto"  # its own, not small's
+
+
 def test_the_swaps_of_an_ablation_are_its_system_but_for_one_thing() -> None:
     table = Table.read()
     for group, (of, values) in table.ablations.items():

@@ -188,7 +188,8 @@ def recipe_of(row: Row, recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
     """The world's recipe with the system of a row in it.
 
     What the recipe's [pairs] and [pairs.training] say holds for the system as far as it knows the
-    option: of [pairs] all if it is the recipe's own system, what all systems have if not.
+    option: of [pairs] all if it is the recipe's own system; if not, what all systems have and the
+    recipe says otherwise than by default.
 
     Args:
         row: the system.
@@ -199,7 +200,7 @@ def recipe_of(row: Row, recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
         InputError: the recipe has no [pairs], or the system does not know an option of its row.
     """
     tables = recipe.to_dict()
-    if "pairs" not in tables:
+    if recipe.pairs is None:
         raise InputError(f"the recipe {recipe.name} has no [pairs]: there is nothing to compare")
     own = dict(tables["pairs"])
     training = dict(own.pop("training"))
@@ -212,8 +213,12 @@ def recipe_of(row: Row, recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
         )
     knows = settings_of(system)
     if own.pop("model") != system:
-        shared = {field.name for field in fields(PairConfig)}
-        own = {key: value for key, value in own.items() if key in shared}
+        usual = type(recipe.pairs)()
+        own = {
+            field.name: own[field.name]
+            for field in fields(PairConfig)
+            if getattr(recipe.pairs, field.name) != getattr(usual, field.name)
+        }
         training["loss"] = "auto"  # what the recipe's system is trained by may not be for this one
     own |= told
     training |= trained

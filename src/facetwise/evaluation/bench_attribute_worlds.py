@@ -192,17 +192,18 @@ def _questions(
     asked: WorldTable,
 ) -> tuple[Question, ...]:
     if kind == "outfits":
-        return tuple(
+        drawn = [
             Outfits.of(
-                collection,
-                rows,
-                types,
-                candidates=count,
-                draws=asked.draws,
-                with_auc=not place,
+                collection, rows, types, candidates=count, draws=asked.draws, with_auc=not place
             )
             for place, count in enumerate(asked.candidates)
-        )
+        ]
+        kept = tuple(question for question in drawn if len(question.units) > 1)
+        if not kept:
+            raise InputError(
+                f"{collection.path}: its {len(rows)} held-out items have no outfits to ask for"
+            )
+        return kept
     labels = group_labels([collection.groups[row] for row in rows])
     out: list[Question] = [Ranked(labels)]
     if kind == "birds":

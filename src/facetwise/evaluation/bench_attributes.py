@@ -107,9 +107,6 @@ class AttributeBench:
         recipe = self.world_recipe(table, kind)
         rows = {row.name: row for row in table.rows(kind, self.systems)}
         swaps = {row.name: row for own in self.groups(table, kind).values() for row in own}
-        if self.systems is None:  # until all are there
-            rows = {name: row for name, row in rows.items() if _there(row, recipe)}
-            swaps = {name: row for name, row in swaps.items() if _there(row, recipe)}
         for part in (rows, {name: row for name, row in swaps.items() if name not in rows}):
             for seed in range(self.seeds):
                 for row in part.values():
@@ -211,7 +208,7 @@ def _world_results(
     folders: dict[str, list[Path]] = {}
     for task in tasks:
         folders.setdefault(task.row.name, []).append(bench.folder(task))
-    shown = [row.name for row in table.rows(kind, bench.systems) if row.name in rows]
+    shown = [row.name for row in table.rows(kind, bench.systems)]
     intervals, differences = compared(folders, rows, shown)
     return {
         "data": dict(about),
@@ -226,18 +223,10 @@ def _world_results(
         "intervals": intervals,
         "differences": differences,
         "ablations": {
-            group: {row.name: row.label for row in own if row.name in rows}
+            group: {row.name: row.label for row in own}
             for group, own in bench.groups(table, kind).items()
         },
     }
-
-
-def _there(row: Row, recipe: Recipe) -> bool:
-    try:
-        recipe_of(row, recipe, {})
-    except InputError:
-        return False
-    return True
 
 
 @dataclass(frozen=True)
