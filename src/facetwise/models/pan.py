@@ -12,19 +12,23 @@ features (FIELDNOTES, PAN 1 and 5):
   found.
 - **A condition for each attribute group**, with the target "both have the same value", instead of
   one for each of hundreds of attributes; and a KL term that keeps the relevance from collapsing.
+
+The paper's own are ``taught = "attributes"``, ``head = "none"``, ``init = "xavier"``, ``standardise
+= "dimensions"`` and ``unit = false`` (recipes ``pan-cub-...``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from facetwise.config import Count, Positive
-from facetwise.encoders import PartNorm
+from facetwise.encoders import DimensionNorm, PartNorm
 from facetwise.encoders.lite import PARTS
 from facetwise.errors import InputError
 from facetwise.models.conditions import ConditionConfig, all_conditions
@@ -38,10 +42,19 @@ __all__ = ["PAN", "PANConfig"]
 class PANConfig(ConditionConfig):
     """What makes a PAN model."""
 
+    head: Literal["blocks", "shared", "none"] = "blocks"
+    """Between features and conditions: a linear layer to a block for each condition, ours; one to a
+    single vector for all of them; or nothing, as the paper has it on frozen features."""
     width: Count = 32
-    """Width of a condition's block."""
+    """Width of a condition's block, or of the shared vector."""
+    init: Literal["metric", "xavier"] = "metric"
+    """Conditions start as metrics, ours, or as in the paper (FIELDNOTES, PAN 1)."""
     steepness: Positive = 5.0
     """a of the metric start (FIELDNOTES, PAN 1)."""
+    standardise: Literal["parts", "dimensions"] = "parts"
+    """Features: centred, and each part of length 1, or every dimension of unit variance (1.5)."""
+    unit: bool = True
+    """Whether each block of h has length 1, ours (FIELDNOTES, PAN 2); the paper does not scale."""
 
 
 class PAN(PairModel):
@@ -59,18 +72,22 @@ class PAN(PairModel):
         super().__init__(config, taught)
         self._conditions = all_conditions(taught, config.free)
         M = len(self._conditions)
-        self.norm = PartNorm(parts)
+        self._blocks = M if config.head == "blocks" else 1
+        d = sum(parts) if config.head == "none" else self._blocks * config.width
+        self.norm = DimensionNorm(parts) if config.standardise == "dimensions" else PartNorm(parts)
         self.dropout = nn.Dropout(config.feature_dropout)
-        self.head = nn.Linear(sum(parts), M * config.width, bias=False)
-        nn.init.orthogonal_(self.head.weight, generator=generator)
+        self.head: nn.Module = nn.Identity()
+        if config.head != "none":
+            self.head = nn.Linear(sum(parts), d, bias=False)
+            nn.init.orthogonal_(self.head.weight, generator=generator)
         self.conditional = ConditionalSimilarity(
-            M * config.width, M, generator=generator, a=config.steepness
+            d, M, init=config.init, generator=generator, a=config.steepness
         )
 
     @property
     def dim(self) -> int:
         """d, the width of h."""
-        return len(self._conditions) * self.config.width
+        return self.conditional.W1.shape[1]
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
@@ -94,7 +111,7 @@ class PAN(PairModel):
     def fit_statistics(
         self, x: Tensor, known: Known = Known(), generator: torch.Generator | None = None
     ) -> None:
-        """Set the statistics from the training pictures, (N, P), and start W1 as block metrics."""
+        """Set the statistics from the training pictures, (N, P), and start W1 as metrics."""
         self.norm.fit(x)
         # A few thousand pictures tell the mean difference of random pairs.
         some = torch.randperm(len(x), generator=generator)[:4096]
@@ -105,7 +122,10 @@ class PAN(PairModel):
             raise InputError(
                 "a pair model needs training pictures that differ; these are all alike"
             )
-        self.conditional.start_in_blocks(features, generator)
+        if self.config.init == "metric" and self.config.head == "blocks":
+            self.conditional.start_in_blocks(features, generator)
+        elif self.config.init == "metric":
+            self.conditional.calibrate(features, generator)
 
     def untrained(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """x: (N, P) -> the last layer's and all standardised features."""
@@ -113,8 +133,9 @@ class PAN(PairModel):
         return out[:, : self.norm.widths[0]], out
 
     def embed(self, x: Tensor, known: Known = Known()) -> Tensor:
-        """x: (N, P) -> h (N, d): a unit vector for each condition, the whole of length 1."""
-        M = len(self.conditions)
-        blocks = self.head(self.dropout(self.norm(x))).unflatten(-1, (M, self.config.width))
-        h: Tensor = F.normalize(blocks, dim=-1).flatten(-2) / M**0.5
+        """x: (N, P) -> h (N, d): a unit vector for each block, the whole of length 1."""
+        h: Tensor = self.head(self.dropout(self.norm(x)))
+        if self.config.unit:
+            blocks = F.normalize(h.unflatten(-1, (self._blocks, -1)), dim=-1)
+            h = blocks.flatten(-2) / self._blocks**0.5
         return h
