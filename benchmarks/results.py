@@ -3,6 +3,8 @@
 facetwise bench demo --seeds 3 --json > docs/results/bench-demo.json
 facetwise bench image-text --data Flickr8k --text minilm,glove --ablations --json \
     > docs/results/bench-image-text-flickr8k.json                # and so on: -emoji, -openmoji
+facetwise bench attributes --data CUB_200_2011 --data fashion.collection --data ccp.collection \
+    --ablations all --json > docs/results/bench-attributes.json
 python benchmarks/coco5k.py > docs/results/speed-coco5k.json      # and so on, see `speed`
 python benchmarks/results.py
 """
@@ -12,6 +14,7 @@ from pathlib import Path
 from statistics import mean, median, stdev
 
 from results_attribute_speed import attribute_speed
+from results_attributes import attributes_section
 from results_image_text import section, speed_section
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -230,6 +233,8 @@ def main() -> None:
     pages = [page(json.loads(SOURCE.read_text()))]
     for file in sorted(SOURCE.parent.glob("bench-image-text*.json")):
         pages.append(section(json.loads(file.read_text()), file, DOCS))
+    for file in sorted(SOURCE.parent.glob("bench-attributes*.json")):
+        pages.append(attributes_section(json.loads(file.read_text()), file, DOCS))
     (DOCS / "results.md").write_text("\n".join(pages), encoding="utf-8")
 
 

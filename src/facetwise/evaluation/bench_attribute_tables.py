@@ -190,7 +190,8 @@ def world_tables(world: Mapping[str, Any], *, brief: bool = False) -> Iterator[t
     """All tables of a world with their titles, in the order in which they are read."""
     seeds = max(len(runs_of(world, name)) for name in world["shown"]) if world["shown"] else 0
     if seeds:
-        yield f"mean ± standard deviation over {seeds} seeds", main_table(world, brief=brief)
+        over = f"mean ± standard deviation over {seeds} seeds" if seeds > 1 else "one seed"
+        yield over, main_table(world, brief=brief)
         yield "paired differences, 95% intervals", difference_table(world, brief=brief)
         yield "relevance", relevance_table(world)
         yield "explanations: percent of named agreements that are true", explanation_table(world)

@@ -22,6 +22,9 @@ __all__ = ["inside_figures", "reranked_figures"]
 _QUERIES: Final = 500
 """That are explained, and steered: enough for a percent."""
 
+_NAMED: Final = 40
+"""Conditions of which each one's relevance is kept; hundreds of them would be most of the JSON."""
+
 
 @torch.no_grad()
 def inside_figures(world: World, pairs: PairModel, h: Tensor) -> dict[str, Any]:
@@ -39,7 +42,10 @@ def inside_figures(world: World, pairs: PairModel, h: Tensor) -> dict[str, Any]:
     """
     rows = torch.tensor(world.rows)
     attributes = world.collection.attributes.rows(rows)
-    out: dict[str, Any] = {"relevance": relevance_figures(pairs, h).to_dict()}
+    relevance = relevance_figures(pairs, h).to_dict()
+    if len(pairs.conditions) > _NAMED:
+        del relevance["weights"], relevance["spread"]
+    out: dict[str, Any] = {"relevance": relevance}
     queries = some_queries(len(h), _QUERIES)
     explained = {
         name: explanation_precision(pairs, h, attributes, i, j)
