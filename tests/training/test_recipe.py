@@ -72,6 +72,31 @@ def test_the_published_settings_are_the_papers(name):
         assert expected is None or value == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "taught", "attributes", "free", "weight"),
+    [
+        ("pan-cub-unsupervised", "none", 0, 50, 0),
+        ("pan-cub-hybrid", "attributes", 10, 10, 1e-5),
+        ("pan-cub-supervised", "attributes", 0, 0, 1e-5),
+    ],
+)
+def test_pan_on_birds_is_the_papers(name, taught, attributes, free, weight):
+    """METHODS 1.4, 1.5."""
+    recipe = Recipe.read(name)
+    pan, how = recipe.pairs, recipe.pair_training
+    assert isinstance(pan, PANConfig)
+    assert (pan.taught, pan.attributes, pan.free, pan.combine) == (taught, attributes, free, "or")
+    assert (pan.head, pan.init, pan.standardise, pan.unit) == (
+        "none",
+        "xavier",
+        "dimensions",
+        False,
+    )
+    assert (how.loss, how.edge_pairs, how.redraw, how.steps) == ("edges", 0, False, 100)
+    assert (how.lr, how.condition_lr, how.schedule) == (1e-3, 1e-3, "constant")
+    assert (how.attribute_weight, how.relevance_kl) == (weight, 0)
+
+
 @pytest.mark.parametrize("name", [*recipes(), "tiny"])
 def test_a_recipe_written_down_is_the_same_recipe(tmp_path, name):
     recipe = tiny() if name == "tiny" else Recipe.read(name)

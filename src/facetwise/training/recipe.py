@@ -136,14 +136,14 @@ class PairTraining:
     """Of the conditional similarity."""
     edge_pairs: Annotated[int, Within(0)] = 4096
     """With ``edges``: pairs a step, half of them positives; 0 takes all in each (METHODS 1.5)."""
+    redraw: bool = False
+    """With ``edges``: new negatives in each epoch; the paper's are drawn once (T-10)."""
     proxy_lr: Positive = 1e-2
     """Of the proxies."""
     proxy_temperature: Positive = 1 / 9
     """T of ProxyNCA++ (METHODS 3.10, T-45)."""
     eps: Positive = 1e-8
     """Adam's; ProxyNCA++ has 1 (METHODS 3.10), which makes it a scaled SGD."""
-    redraw: bool = False
-    """With ``edges``: new negatives in each epoch; the paper's are drawn once (T-10)."""
     schedule: Literal["cosine", "constant"] = "cosine"
     """Of the rates, from their values: to zero, or as they are (METHODS 1.5)."""
     margin: Weight = 0.5
