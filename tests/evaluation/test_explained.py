@@ -55,7 +55,17 @@ def test_what_is_not_known_is_not_checked():
     found = explanation_precision(
         Planted(groups("hue", "form")), torch.zeros(2, 2), attributes, i, j
     )
-    assert (found.precision, found.checked, found.named) == (100, 1, 2)
+    assert (found.precision, found.checked, found.named) == (100, 1, 1)
+
+
+def test_what_is_known_of_few_pairs_is_not_the_most_usual():
+    n = 20
+    attributes = table(rare=["a", "a"] + [None] * (n - 2), often=["a"] * (n - 1) + ["b"])
+    i, j = torch.arange(n - 1), torch.arange(1, n)
+    found = explanation_precision(
+        Planted(groups("rare", "often")), torch.zeros(n, 2), attributes, i, j, k=1
+    )
+    assert found.usual == pytest.approx(100 * (n - 2) / (n - 1))  # "often", right but once
 
 
 def test_nothing_named_is_no_figure():

@@ -63,6 +63,13 @@ def test_weighing_what_both_share_brings_it_up_and_zero_takes_it_out():
     assert curve.cost(1) == 0
 
 
+def test_right_answers_stand_behind_all_that_score_the_same():
+    h = torch.zeros(5, 2)  # everything is alike
+    hues, labels = table(hue=["a"] * 5), torch.tensor([0, 0, 1, 1, 1])
+    (curve,) = steering_curves(Planted(groups("hue", "free 1")), h, hues, labels)
+    assert set(curve.map_at_r) == {0.0}  # nothing is found among the first R
+
+
 def test_a_group_with_several_conditions_is_weighed_as_one():
     conditions = [Condition("hue=a", "hue"), Condition("form", "form"), Condition("hue=b", "hue")]
     assert steering_factors(Planted(conditions), "hue", 3).tolist() == [3, 1, 3]

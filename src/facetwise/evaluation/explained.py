@@ -1,8 +1,9 @@
 """Are explanations true? The respects in which they say that two pictures agree, held to labels.
 
 An explanation names conditions by what they add to the score, s_m w_m, and says of each taught one
-whether the pair agrees in it (`models.claims`). Here the first 5 that it says agree are looked up
-in the true attributes of both pictures, which the model has not seen: precision at 5. Beside it
+whether the pair agrees in it (`models.claims`). Here the first 5 that it says agree, of those whose
+truth is known, are looked up in the attributes of both pictures, which the model has not seen:
+precision at 5. Beside it
 
 - **chance**: how often a condition of these pairs is an agreement in truth, named or not;
 - **the usual**: the precision of naming, for each pair as many as the explanation names, those
@@ -31,12 +32,12 @@ class Explained:
     """Claims of agreement over many pairs.
 
     Attributes:
-        precision: percent of the named agreements that are true, where that is known.
+        precision: percent of the named agreements that are true.
         chance: percent of all conditions of these pairs that agree, where that is known.
         usual: percent of true ones when the most usual conditions are named instead.
-        named: how many are named for a pair, on average.
+        named: how many are named for a pair, on average, of those whose truth is known.
         pairs: how many pairs were explained.
-        checked: how many claims could be looked up.
+        checked: how many claims were looked up in all.
         k: how many are named at most.
     """
 
@@ -96,17 +97,17 @@ def explanation_precision(
         claims.append(agreeing(pan, pair)[:, columns])
         adds.append((pair.conditions * pair.relevance)[:, columns])
     claimed, added = torch.cat(claims), torch.cat(adds)
-    named = _first(added, claimed, k)
-    often = (truth & known).sum(0) / known.sum(0).clamp_min(1)
+    named = _first(added, claimed & known, k)
+    often = ((truth & known).sum(0) + 1) / (known.sum(0) + 2)  # one seen once is not the most usual
     as_many = named.sum(1)
-    usual = _first(often.expand_as(added), torch.ones_like(claimed), as_many)
+    usual = _first(often.expand_as(added), known, as_many)
     return Explained(
-        precision=_percent(truth, named & known),
+        precision=_percent(truth, named),
         chance=_percent(truth, known),
-        usual=_percent(truth, usual & known),
+        usual=_percent(truth, usual),
         named=as_many.double().mean().item(),
         pairs=len(i),
-        checked=int((named & known).sum()),
+        checked=int(named.sum()),
         k=k,
     )
 

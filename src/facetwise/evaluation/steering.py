@@ -17,8 +17,6 @@ import torch
 from torch import Tensor
 
 from facetwise.data import AttributeTable
-from facetwise.metrics import Positives, positive_ranks
-from facetwise.metrics.from_ranks import average_precisions
 from facetwise.models import PairModel
 from facetwise.similarity import against_many
 
@@ -206,17 +204,30 @@ def _rankings(
     k = min(k, N - 1)
     top, precisions = [], []
     for tile in queries.split(max(1, _CELLS // (F * N))):
-        scores = against_many(pan.similarity, h[tile], h, factors)
+        scores = against_many(pan.similarity, h[tile], h, factors).double()
         itself = tile[:, None] == torch.arange(N)
-        scores = scores.masked_fill(itself, -torch.inf)
-        top.append(scores.topk(k, dim=-1).indices)
+        scores.masked_fill_(itself, -torch.inf)
         right = (labels[tile][:, None] == labels) & (labels[tile] >= 0)[:, None] & ~itself
-        asks = right.any(1)
+        # A right answer stands behind all that score the same, as in `retrieval`: it loses less
+        # than two float32 differ by.
+        query, item = right.nonzero(as_tuple=True)
+        own = scores[:, query, item]
+        scores[:, query, item] = own - (1e-12 * own.abs() + 1e-300)
+        counts = right.sum(1)
+        order = scores.topk(max(k, int(counts.max())), dim=-1).indices
+        top.append(order[..., :k])
+        asks = counts > 0
         if bool(asks.any()):
-            relevant = Positives.of(right[asks].nonzero(), queries=int(asks.sum()))
-            found = [positive_ranks(way[asks], relevant) for way in scores]
-            precisions.append(torch.stack([average_precisions(r, relevant) for r in found]))
+            hits = right[asks].expand(F, -1, -1).gather(2, order[:, asks])
+            precisions.append(_precisions(hits, counts[asks]))
     return torch.cat(top, 1), torch.cat(precisions, 1) if precisions else None
+
+
+def _precisions(hits: Tensor, counts: Tensor) -> Tensor:
+    """Hits (..., Q, K) in order and the R of each query (Q,), at most K -> its share of mAP@R."""
+    place = torch.arange(1, hits.shape[-1] + 1)
+    counted = hits & (place <= counts[:, None])
+    return (counted * hits.cumsum(-1) / place).sum(-1).double() / counts
 
 
 def _rounded(value: float) -> float | None:
