@@ -84,8 +84,9 @@ def test_a_step_is_the_equation_pair_by_pair(combine):
 
 def test_a_full_batch_in_tiles_has_the_same_loss_and_gradients(monkeypatch):
     found = []
-    for tile in (pair_task._TILE, 7):
-        monkeypatch.setattr(pair_task, "_TILE", tile)
+    for most in (pair_task._MOST, 7):
+        monkeypatch.setattr(pair_task, "_MOST", most)
+        monkeypatch.setattr(pair_task, "_TILE", 7)
         task, _ = task_of()
         loss, _ = task.loss(0)
         loss.backward()
@@ -97,7 +98,7 @@ def test_a_full_batch_in_tiles_has_the_same_loss_and_gradients(monkeypatch):
 def test_the_free_conditions_learn_nothing_from_attributes():
     task, _ = task_of(free=2)
     batch = task._batches.batch(0)
-    h = task._embed(batch.rows)
+    h = task._embed(batch)
     pairs = task._scored(h, batch)
     assert task._targets is not None
     targets, mask = task._targets(batch.rows[batch.i], batch.rows[batch.j])

@@ -24,9 +24,12 @@ from facetwise.training.task import cosine
 
 __all__ = ["PairTask"]
 
-_TILE: Final = 16_384
+_MOST: Final = 16_384
 """Pairs that are scored at once: the paper's full batch of CUB has 180,000, whose differences would
 take hundreds of megabytes several times over."""
+
+_TILE: Final = 4096
+"""Of more, so many at a time: 25 MB of differences, whose memory is used again."""
 
 
 class PairTask(nn.Module):
@@ -124,13 +127,13 @@ class PairTask(nn.Module):
         return self.model.embed(self._x, known)[rows]
 
     def _scored(self, h: Tensor, batch: PairBatch) -> PairScore:
-        """The batch's pairs; of more than a tile the differences are not kept for the way back."""
+        """The batch's pairs; of very many the differences are not kept for the way back."""
 
         def score(i: Tensor, j: Tensor) -> PairScore:
             pairs: PairScore = self.model(h.index_select(0, i), h.index_select(0, j))
             return pairs
 
-        if len(batch.i) <= _TILE:
+        if len(batch.i) <= _MOST:
             return score(batch.i, batch.j)
         tiles = [
             checkpoint(score, i, j, use_reentrant=False)
