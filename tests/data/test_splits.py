@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -86,3 +87,16 @@ def test_a_given_split_wins(tmp_path):
     assert split_collection(collection, by="item") == [
         "train", "test", "train", "train", "test", "val",
     ]  # fmt: skip
+
+
+def test_outfits_stay_whole_but_for_items_of_several(tmp_path):
+    items = [Item(f"i{n}", encoded(colour(n)), outfits=(f"o{n // 4}",)) for n in range(80)]
+    items[4] = replace(items[4], outfits=("o1", "o0"))
+    items.append(Item("alone", encoded(colour(99))))
+    collection = Collection.create(tmp_path / "c.collection", items)
+    parts = split_collection(collection, test=0.5, by="outfit")
+    assert {"train", "test"} == set(parts)
+    assert parts[4] == parts[0]  # where the first of its outfits is
+    for start in range(0, 80, 4):
+        others = [parts[n] for n in range(start, start + 4) if n != 4]
+        assert len(set(others)) == 1

@@ -57,12 +57,13 @@ def split_collection(
     *,
     test: float = 0.2,
     val: float = 0.0,
-    by: Literal["auto", "group", "item"] = "auto",
+    by: Literal["auto", "group", "item", "outfit"] = "auto",
     seed: int = 0,
 ) -> list[str]:
     """The part (``train``, ``val``, ``test``) of each item, in row order.
 
-    Items with the same picture, and (by group) items of the same group, end in the same part. A
+    Items with the same picture, and (by group) items of the same group, end in the same part. By
+    outfit, the items of one do, but for those that go with another of theirs before it. A
     split that the collection's source gave wins; there, items without one train, unless they belong
     with a held-out item.
 
@@ -70,7 +71,7 @@ def split_collection(
         collection: what to split.
         test: share of the groups or items to test on.
         val: share to choose on.
-        by: hold out whole groups or items; ``auto`` as `choose_unit`.
+        by: hold out whole groups, items or outfits; ``auto`` as `choose_unit`.
         seed: another seed is another split.
     """
     unit = choose_unit(collection) if by == "auto" else by
@@ -96,7 +97,12 @@ def _part(place: float, fractions: Mapping[str, float]) -> str:
 
 def _components(collection: Collection, unit: str) -> list[str]:
     """A key for each item, equal for items that belong together: the first such item's own key."""
-    groups = collection.groups if unit == "group" else [None] * len(collection)
+    groups: Sequence[str | None] = [None] * len(collection)
+    if unit == "group":
+        groups = collection.groups
+    elif unit == "outfit":
+        # All that share an item as one would often be everything.
+        groups = [min(outfits, default=None) for outfits in collection.outfits]
     keys = [
         f"item {id}" if group is None else f"group {group}"
         for id, group in zip(collection.ids, groups, strict=True)

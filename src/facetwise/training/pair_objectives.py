@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PAIR_OBJECTIVES",
+    "Edges",
     "PairObjective",
+    "Proxies",
+    "ProxiesAndEdges",
+    "Triplets",
     "chosen_loss",
     "pair_objective",
     "square_scores",

@@ -28,7 +28,7 @@ class DataConfig:
 
     test: Share = 0.2
     """Share of the groups or items that is held out to evaluate on; 0 trains on everything."""
-    by: Literal["auto", "group", "item"] = "auto"
+    by: Literal["auto", "group", "item", "outfit"] = "auto"
     """What is held out whole (`data.splits`)."""
     split_seed: int = 0
     """Of the held-out part; apart from the seed of training, so that seeds share their test."""
