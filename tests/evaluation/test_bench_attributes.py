@@ -30,6 +30,7 @@ from facetwise.evaluation.own_outfits import questions_of
 from facetwise.evaluation.scorers import cosine_scorer
 from facetwise.models import load
 from facetwise.training import Recipe
+from facetwise.training.pair_task import PairTask
 
 TINY = {
     "encoders.pixels": 32,
@@ -207,6 +208,37 @@ def test_a_finished_training_is_not_done_again_and_a_changed_one_is(
     assert again["worlds"] == results["worlds"]
     with pytest.raises(AssertionError, match="again"):
         run_attribute_bench(replace(bench, overrides={**TINY, "pairs.training.lr": 5e-3}))
+
+
+def test_an_interrupted_training_goes_on(
+    bench: AttributeBench,
+    results: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    again = replace(
+        bench, out=tmp_path, worlds=("outfits",), systems=("pan",), ablations=(), seeds=1
+    )
+    loss = PairTask.loss
+
+    def stop(self: PairTask, step: int) -> Any:
+        if step == 2:
+            raise KeyboardInterrupt
+        return loss(self, step)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PairTask, "loss", stop)
+        with pytest.raises(KeyboardInterrupt):
+            run_attribute_bench(again)
+    assert list((tmp_path / "outfits" / "pan--0").glob("pairs.checkpoint.*"))
+    done = run_attribute_bench(again)["worlds"]["outfits"]["runs"][0]
+    whole = next(
+        run
+        for run in results["worlds"]["outfits"]["runs"]
+        if (run["system"], run["seed"]) == ("pan", 0)
+    )
+    assert done["measures"] == whole["measures"]
+    assert done["relevance"] == whole["relevance"]
 
 
 def test_two_at_a_time_find_what_one_finds(
