@@ -18,7 +18,7 @@ from facetwise.errors import InputError
 from facetwise.models import PAIR_SYSTEMS, PairConfig
 from facetwise.training import Recipe
 
-__all__ = ["Row", "Table", "WorldTable", "recipe_of", "settings_of"]
+__all__ = ["Row", "Table", "WorldTable", "merged", "recipe_of", "settings_of"]
 
 _FILE: Final = "attributes.toml"
 _OWN: Final = ("label", "frozen", "pan")
