@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from facetwise.cli.main import main
 from facetwise.errors import InputError
 from facetwise.evaluation.steering import STEERING_WEIGHTS, SteeringCurve
 from facetwise.evaluation.steering_plot import draw_steering, write_steering
@@ -43,3 +44,20 @@ def test_nothing_to_draw_says_why(tmp_path: Path) -> None:
     for runs in ([], [[]]):
         with pytest.raises(InputError, match="no condition"):
             write_steering(tmp_path / "a.png", runs)
+
+
+def test_evaluate_prints_the_curves_and_draws_them(
+    tiny_run: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    collection = str(tiny_run.parent / "shapes.collection")
+    drawn = tmp_path / "steering.png"
+    asked = ["evaluate", str(tiny_run), "--collection", collection, "--plot", str(drawn)]
+    assert main(asked) == 0
+    out, err = capsys.readouterr()
+    assert "x 10" in out
+    assert "is written" in err
+    assert drawn.stat().st_size > 5000
+    assert main([*asked[:2], "--benchmark", "retrieval", *asked[-2:]]) == 2
+    assert "--collection alone" in capsys.readouterr().err

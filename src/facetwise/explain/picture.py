@@ -22,7 +22,8 @@ _PICTURE = 240
 _INK, _GREY, _LINE, _PAPER, _CARD = "#1c2430", "#667085", "#e4e7ec", "#ffffff", "#f5f6f8"
 _AGREE, _DIFFER = "#1a7f4b", "#b54708"
 _COLOURS = ("#3b6fd4", "#d9822b", "#2f9e77", "#a855c7", "#d1495b", "#5b8c2a", "#0e8fa3", "#8a6d3b")
-_RANKED_FACETS = 12  # so many rows; the rest is one row "others"
+_RANKED_FACETS = 12  # so many rows; the rest is one row
+_OTHERS = "others"
 
 
 @lru_cache(maxsize=16)
@@ -151,12 +152,15 @@ def _merge_small(facets: Sequence[Facet]) -> list[Facet]:
     if len(facets) <= _RANKED_FACETS:
         return list(facets)
     rest = facets[_RANKED_FACETS - 1 :]
-    weight = sum(f.weight for f in rest)
+    weight, contribution = sum(f.weight for f in rest), sum(f.contribution for f in rest)
+    mean = sum(f.similarity for f in rest) / len(rest)
+    if rest[0].kind == "condition" and weight:
+        mean = contribution / weight  # so that the row's own product is right
     others = Facet(
-        name=f"{len(rest)} others",
+        name=f"{len(rest)} {_OTHERS}",
         kind=rest[0].kind,
-        contribution=sum(f.contribution for f in rest),
-        similarity=sum(f.similarity for f in rest) / len(rest),
+        contribution=contribution,
+        similarity=mean,
         weight=weight,
         change=sum(f.change for f in rest),
     )
@@ -310,7 +314,7 @@ def _note(page: _Page, explanation: Explanation, facet: Facet, y: float, row: fl
         told = f"{query}  {sign}  {facet.item_value or '?'}"
         page.text(x, y - 8, told, size=12, width=end - x)
         page.text(x, y + 10, verdict, size=11, bold=True, fill=fill)
-    elif facet.kind == "condition":
+    elif facet.kind == "condition" and not facet.name.endswith(_OTHERS):
         note = "learned, has no name"
         if facet.taught:
             note = "not known of either" if facet.says is None else f"no labels: {facet.told[1]}"
