@@ -95,6 +95,8 @@ def claimed(query_value, item_value, says, *, single=False, guessed=False):
         (claimed("red", "red", True, guessed=True), "agree"),
         (claimed(None, "red", True), "look alike"),
         (claimed(None, None, False), "look unlike"),
+        (claimed(None, "yes", True, single=True), "likely both have it"),
+        (claimed(None, "no", False, single=True), "likely not both"),
         (claimed("yes", "yes", True, single=True), "both have it"),
         (claimed("yes", "no", True, single=True), "one has it"),
         (claimed("no", "no", False, single=True), "neither has it"),

@@ -52,7 +52,7 @@ def test_of_a_strange_picture_single_attributes_are_not_guessed(index, shapes):
     why = facets_of(index.explain(strange, shapes.ids[1]))
     assert why["colour=red"].query_value is None
     assert not why["colour=red"].guessed
-    assert why["colour=red"].told[1] in ("look alike", "look unlike")
+    assert why["colour=red"].told[1] in ("likely both have it", "likely not both")
 
 
 def test_one_factor_weighs_all_conditions_of_a_group(index, shapes):

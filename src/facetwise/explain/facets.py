@@ -99,6 +99,8 @@ class Facet:
     def _verdict(self) -> str:
         agrees = self.agrees
         if self.query_value is None or self.item_value is None:
+            if self.single and self.says is not None:
+                return "likely both have it" if self.says else "likely not both"
             return {True: "look alike", False: "look unlike", None: "one is not known"}[self.says]
         if self.single:
             return {True: "both have it", False: "one has it", None: "neither has it"}[agrees]
