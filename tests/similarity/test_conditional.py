@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from facetwise.similarity import ConditionalSimilarity, PairScore, steer
 
 
-def a_module(d=6, m=4, seed=0, init="xavier", joint="absolute"):
+def a_module(d=6, m=4, seed=0, init="xavier", joint="absolute", soft=0.0):
     g = torch.Generator().manual_seed(seed)
-    return ConditionalSimilarity(d, m, init=init, generator=g, joint=joint)
+    return ConditionalSimilarity(d, m, init=init, generator=g, joint=joint, soft_minimum=soft)
 
 
 def random(*shape, seed=1):
@@ -76,10 +76,11 @@ def test_one_condition_is_a_plain_score():
     tile=st.integers(1, 20),
     steered=st.booleans(),
     joint=st.sampled_from(["absolute", "squared"]),
+    soft=st.sampled_from([0.0, 5.0]),
     seed=st.integers(0, 999),
 )
-def test_against_scores_every_pair_as_forward_does(q, n, tile, steered, joint, seed):
-    module = a_module(seed=seed, joint=joint).double()
+def test_against_scores_every_pair_as_forward_does(q, n, tile, steered, joint, soft, seed):
+    module = a_module(seed=seed, joint=joint, soft=soft).double()
     query, gallery = random(q, 6, seed=seed).double(), random(n, 6, seed=seed + 1).double()
     factors = torch.rand(4, generator=torch.Generator().manual_seed(seed)) if steered else None
     pairs = module(query.repeat_interleave(n, 0), gallery.repeat(q, 1))
@@ -140,6 +141,36 @@ def test_squared_differences_are_the_slow_equation():
     h = torch.cat([h1, h2])
     r, c = torch.arange(7), torch.arange(7, 14)
     np.testing.assert_allclose(module.listed(h, r, c).numpy(), expected, rtol=1e-9)
+
+
+def test_a_soft_minimum_makes_what_differs_count_more():
+    hard, soft = (a_module(d=6, m=3, init="metric", soft=kappa) for kappa in (0.0, 6.0))
+    for module in (hard, soft):
+        module.start_in_blocks(random(60, 6), torch.Generator().manual_seed(0))
+    h = random(2, 6)
+    h[1] = h[0]
+    h[1, :2] += 3  # they differ in the first block alone
+    one, other = hard(h[:1], h[1:]), soft(h[:1], h[1:])
+    torch.testing.assert_close(one.conditions, other.conditions)
+    assert one.relevance.argmax() != 0 or one.relevance[0, 0] < 0.5
+    assert other.relevance[0, 0] > 0.9
+    assert other.score < one.score
+    assert "kappa" in dict(soft.named_parameters())
+    assert "kappa" not in dict(hard.named_parameters())
+
+
+def test_a_start_in_blocks_of_any_width_with_shares():
+    module = a_module(d=7, m=2, init="metric")
+    features = random(200, 7)
+    shares = torch.tensor([[1.0, 0.0], [0.25, 0.75]])
+    module.start_in_blocks(features, torch.Generator().manual_seed(0), widths=[3, 4], shares=shares)
+    assert (module.W1[0, 3:] == 0).all()
+    assert (module.W1 <= 0).all()
+    difference = (features[:100] - features[100:]).abs().mean(0)
+    reached = module.W1 @ difference / -module.a
+    torch.testing.assert_close(reached, torch.ones(2), atol=0.2, rtol=0)
+    with pytest.raises(ValueError, match="do not fit"):
+        module.start_in_blocks(features, widths=[3, 3], shares=shares)
 
 
 def test_an_unknown_joint_representation_is_refused():

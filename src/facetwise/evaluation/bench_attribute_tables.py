@@ -86,13 +86,16 @@ def strongest(world: Mapping[str, Any]) -> dict[str, str]:
 def relevance_table(world: Mapping[str, Any]) -> Table:
     """Does relevance depend on the pair, and do taught conditions carry it?"""
     columns: dict[str, tuple[tuple[str, ...], int]] = {
-        "conditions": (("conditions",), 0),
-        "taught": (("supervised",), 0),
         "pair entropy": (("relevance", "pair_entropy"), 2),
         "mean entropy": (("relevance", "mean_entropy"), 2),
         "taught mass": (("relevance", "taught_mass"), 2),
     }
-    return _inside(world, columns)
+    head, body = _inside(world, columns)
+    first = {world["systems"][run["system"]]["label"]: run for run in reversed(world["runs"])}
+    for line in body:
+        run = first[line[0]]
+        line[1:1] = [str(run["conditions"]), str(run["supervised"])]
+    return ["", "conditions", "taught", *head[1:]], body
 
 
 def explanation_table(world: Mapping[str, Any]) -> Table:

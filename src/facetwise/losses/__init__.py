@@ -5,10 +5,11 @@ from facetwise.losses.contrastive import info_nce
 from facetwise.losses.diversity import diversity, gram_diversity, uniformity
 from facetwise.losses.many import many_positives
 from facetwise.losses.mmd import mmd
+from facetwise.losses.pair_nce import pair_info_nce
 from facetwise.losses.probabilistic import mixed_targets, pair_bce
 from facetwise.losses.proxy_nca import proxy_nca
 from facetwise.losses.rank import rank_loss
-from facetwise.losses.relevance import relevance_kl
+from facetwise.losses.relevance import relevance_kl, relevance_truth
 from facetwise.losses.soft_contrastive import match_logits, soft_contrastive
 from facetwise.losses.triplet import batch_triplet, pair_triplet, triplet
 from facetwise.losses.vib import vib
@@ -25,10 +26,12 @@ __all__ = [
     "mixed_targets",
     "mmd",
     "pair_bce",
+    "pair_info_nce",
     "pair_triplet",
     "proxy_nca",
     "rank_loss",
     "relevance_kl",
+    "relevance_truth",
     "soft_contrastive",
     "triplet",
     "uniformity",

@@ -69,6 +69,11 @@ class Known(NamedTuple):
     """(N,) int64 places in `Taught.types`, -1 where it is not known."""
     edges: Tensor | None = None
     """(E, 2) int64 pairs of items that belong together, each once."""
+    labels: Tensor | None = None
+    """(N,) int64 the classes that training tells apart, -1 for none; for starts in closed form."""
+    values: tuple[Tensor, ...] = ()
+    """For each taught condition (N, A) 1 where an item has a value, 0 where not, NaN where that is
+    not known; for starts in closed form."""
 
     def rows(self, rows: Tensor) -> Known:
         """Of some items; edges are between items by their numbers, so they are left out."""

@@ -22,7 +22,14 @@ from facetwise.errors import InputError
 from facetwise.models.pair_model import Condition, Known, PairConfig, PairModel, Taught
 from facetwise.similarity import CosineSimilarity
 
-__all__ = ["Pool", "ProxyNCA", "ProxyNCAConfig", "ProxyNorm", "pooled_for_proxies"]
+__all__ = [
+    "Pool",
+    "ProxyFeatures",
+    "ProxyNCA",
+    "ProxyNCAConfig",
+    "ProxyNorm",
+    "pooled_for_proxies",
+]
 
 Pool = Literal["max", "features"]
 
@@ -64,6 +71,32 @@ class ProxyNorm(nn.Module):
         """
         x = features if self.parts is None else self.parts(features)
         return F.layer_norm(x, x.shape[-1:])
+
+
+class ProxyFeatures(nn.Module):
+    """`ProxyNorm` with the interface of `PairFeatures`.
+
+    Args:
+        widths: of the parts.
+    """
+
+    def __init__(self, widths: Sequence[int]) -> None:
+        super().__init__()
+        self.norm = ProxyNorm(widths)
+
+    def fit(self, x: Tensor, known: Known, generator: torch.Generator | None = None) -> None:
+        """Take the statistics of the training pictures, (N, P)."""
+        self.norm.fit(x)
+
+    def forward(self, x: Tensor, known: Known = Known()) -> Tensor:
+        """x: (N, P) -> (N, P)."""
+        out: Tensor = self.norm(x)
+        return out
+
+    def untrained(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The last layer's, and all normed features."""
+        out: Tensor = self.norm(x)
+        return out[:, : self.norm.widths[0]], out
 
 
 class ProxyNCA(PairModel):

@@ -21,7 +21,7 @@ from facetwise.encoders import ImageFeatures
 from facetwise.encoders.lite import PARTS
 from facetwise.models.pair_model import Taught
 from facetwise.models.pan import PAN, PANConfig
-from facetwise.models.proxy_nca import Pool, ProxyNorm, pooled_for_proxies
+from facetwise.models.proxy_nca import Pool, ProxyFeatures, pooled_for_proxies
 
 __all__ = ["ProxyPAN", "ProxyPANConfig"]
 
@@ -49,8 +49,8 @@ class ProxyPAN(PAN):
     ) -> None:
         widths = parts if config.pool == "features" else parts[:1]
         super().__init__(config, taught, generator, widths)
-        self.norm = ProxyNorm(widths)  # type: ignore[assignment]
+        self.features = ProxyFeatures(widths)  # type: ignore[assignment]
 
     def prepare(self, features: ImageFeatures) -> Tensor:
         """(N, P) as `pool` says."""
-        return pooled_for_proxies(features, self.config.pool, self.norm.widths)
+        return pooled_for_proxies(features, self.config.pool, self.features.norm.widths)

@@ -38,6 +38,9 @@ class ConditionalSimilarity(nn.Module):
         generator: randomness of the start.
         a: steepness of the metric start; an average pair starts at sigmoid(-a / 10).
         joint: `"absolute"`, the paper's, or `"squared"` difference.
+        soft_minimum: start of kappa (M,) in w = softmax(W2 g + b2 + kappa (1 - s)): the respects in
+            which a pair differs count more, so that relevance depends on the pair from the first
+            step. Ours; 0 is the paper's, and then there is nothing to learn.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class ConditionalSimilarity(nn.Module):
         generator: torch.Generator | None = None,
         a: float = 10.0,
         joint: Literal["absolute", "squared"] = "absolute",
+        soft_minimum: float = 0.0,
     ) -> None:
         super().__init__()
         if dim < 1 or conditions < 1:
@@ -61,6 +65,11 @@ class ConditionalSimilarity(nn.Module):
         if joint not in ("absolute", "squared"):
             raise ValueError(f'joint must be "absolute" or "squared", not {joint!r}')
         self.joint = joint
+        kappa = torch.full((conditions,), float(soft_minimum))
+        if soft_minimum:
+            self.kappa = nn.Parameter(kappa)
+        else:
+            self.register_buffer("kappa", kappa)
         if init == "metric":
             # Two random unit vectors differ by sqrt(4 / (pi d)) in a coordinate, on average, and
             # by 2 / d when squared.
@@ -97,26 +106,47 @@ class ConditionalSimilarity(nn.Module):
 
     @torch.no_grad()
     def start_in_blocks(
-        self, features: Tensor, generator: torch.Generator | None = None, *, pairs: int = 10_000
+        self,
+        features: Tensor,
+        generator: torch.Generator | None = None,
+        *,
+        widths: Sequence[int] | None = None,
+        shares: Tensor | None = None,
+        pairs: int = 10_000,
     ) -> None:
-        """Start (again) as M metrics, condition m on the m-th of M equal blocks of the features.
+        """Start (again) as M metrics, each on blocks of the features, (N, d).
 
-        Each row of W1 is -a / (width * mean|difference in its block|) there and zero elsewhere.
+        Row m of W1 is -a c_mb / (width_b * mean|difference in block b|) in block b, where the
+        shares c_m sum to 1. By default there are M equal blocks, one for each condition.
         Ours, not the paper's: conditions that start alike on the same features stay alike, and
         then weighing one against another changes nothing.
 
+        Args:
+            features: (N, d).
+            generator: of the pairs, and of the start of W2.
+            widths: of the B blocks; they sum to d.
+            shares: (M, B) how much of each block a condition looks at.
+            pairs: random ones that tell the mean difference.
+
         Raises:
-            ValueError: d is not a multiple of M, or the features do not fit (as in `calibrate`).
+            ValueError: blocks or shares do not fit, or the features do not (as in `calibrate`).
         """
         conditions, dim = self.W1.shape
-        if dim % conditions:
-            raise ValueError(f"{dim} features cannot be cut into {conditions} equal blocks")
-        mean_difference = self._mean_difference(features, generator, pairs)
-        blocks = mean_difference.view(conditions, -1).mean(1)
+        if widths is None:
+            if dim % conditions:
+                raise ValueError(f"{dim} features cannot be cut into {conditions} equal blocks")
+            widths = [dim // conditions] * conditions
+        shares = torch.eye(conditions) if shares is None else shares
+        if sum(widths) != dim or shares.shape != (conditions, len(widths)):
+            raise ValueError(
+                f"blocks {list(widths)} and shares {tuple(shares.shape)} do not fit {conditions} "
+                f"conditions on {dim} features"
+            )
+        parts = self._mean_difference(features, generator, pairs).split(list(widths))
+        totals = torch.stack([part.sum() for part in parts]).clamp_min(1e-12)
         self._start_as_metric(1.0, generator)
-        self.W1.zero_()
-        for m, block in enumerate(self.W1.view(conditions, conditions, -1).diagonal().T):
-            block.fill_(-self.a / (len(block) * float(blocks[m])))
+        each = -self.a * shares.to(totals) / totals
+        self.W1.copy_(each.repeat_interleave(torch.tensor(list(widths)), dim=1))
 
     def _mean_difference(
         self, features: Tensor, generator: torch.Generator | None, pairs: int
@@ -152,7 +182,7 @@ class ConditionalSimilarity(nn.Module):
         g = (h1 - h2).abs() if self.joint == "absolute" else (h1 - h2).square()
         g = g.to(self.W1.dtype)
         s = torch.sigmoid(_wide(F.linear(g, self.W1, self.b1)))
-        w = torch.softmax(_wide(F.linear(g, self.W2, self.b2)), dim=-1)
+        w = torch.softmax(_wide(F.linear(g, self.W2, self.b2)) + self.kappa * (1 - s), dim=-1)
         return PairScore((s * w).sum(-1), s, w)
 
     @torch.no_grad()
@@ -191,9 +221,8 @@ class ConditionalSimilarity(nn.Module):
                 pairs = len(h1) * h2.shape[1]
                 g = differences[:pairs].view(len(h1), -1, d)
                 self._joint_(torch.sub(h1, h2, out=g))
-                score[i : i + rows, j : j + columns] = _scores(g.view(pairs, d), weight, bias).view(
-                    len(h1), -1
-                )
+                found = _scores(g.view(pairs, d), weight, bias, self.kappa)
+                score[i : i + rows, j : j + columns] = found.view(len(h1), -1)
         return score
 
     @torch.no_grad()
@@ -225,7 +254,7 @@ class ConditionalSimilarity(nn.Module):
             part = pairs[start : start + tile]
             # A weighted bag of two rows is their difference, without a copy of either row.
             g = F.embedding_bag(part, h, mode="sum", per_sample_weights=signs[: len(part)])
-            score[start : start + tile] = _scores(self._joint_(g), weight, bias)
+            score[start : start + tile] = _scores(self._joint_(g), weight, bias, self.kappa)
         return score
 
     @torch.no_grad()
@@ -253,7 +282,8 @@ class ConditionalSimilarity(nn.Module):
             for j in range(0, n, tile):
                 g = self._joint_(query[i] - gallery[j : j + tile])
                 u = _wide(torch.addmm(bias, weight, g.T))
-                s, e = u[:m].sigmoid(), u[m:]
+                s = u[:m].sigmoid()
+                e = u[m:].add_(self.kappa[:, None] * (1 - s))
                 e = (e - e.amax(0)).exp_()
                 mass = f @ e
                 part = (f @ (e * s)).div_(mass)
@@ -280,13 +310,15 @@ class ConditionalSimilarity(nn.Module):
         return weight, bias
 
 
-def _scores(g: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def _scores(g: Tensor, weight: Tensor, bias: Tensor, kappa: Tensor) -> Tensor:
     """|differences| (P, d) -> p (P,), with one product for conditions and relevance."""
     m = len(bias) // 2
     # (2M, P), so that what follows runs along whole rows of pairs; the product is faster this way
     # round, too.
     u = _wide(torch.addmm(bias, weight, g.T))
     s, w = u[:m].sigmoid_(), u[m:]
+    if bool(kappa.any()):
+        w = w.add_(kappa[:, None] * (1 - s))
     w = w.sub_(w.amax(0)).exp_()
     return s.mul_(w).sum(0).div_(w.sum(0))
 

@@ -29,10 +29,16 @@ from facetwise.training.material import FEWEST, Material
 from facetwise.training.message_edges import message_edges
 from facetwise.training.pair_objectives import chosen_loss
 from facetwise.training.pair_task import PairTask
-from facetwise.training.positives import edge_splits, labellings_of, pair_batches, with_types
+from facetwise.training.positives import (
+    classes_of,
+    edge_splits,
+    labellings_of,
+    pair_batches,
+    with_types,
+)
 from facetwise.training.recipe import Recipe
 from facetwise.training.set_task import SetTask
-from facetwise.training.taught import taught_by, taught_table
+from facetwise.training.taught import taught_by, taught_table, taught_values
 from facetwise.training.watch import Watch
 from facetwise.training.workshop import check_free, workshop
 
@@ -205,8 +211,11 @@ def train_pairs(
     config = with_types(recipe.pairs, material)
     taught = taught_by(config, material)
     model = build_pairs(config, taught, generator_of(seed, -5), encoders.images.parts)
-    known = known_of(material.collection, material.rows, config, taught)
+    table = taught_table(config, material)
     labellings = labellings_of(how, material)
+    known = known_of(material.collection, material.rows, config, taught)._replace(
+        labels=classes_of(how, material), values=taught_values(taught, table)
+    )
     edges = chosen_loss(model, how.loss) == "edges"
     splits = edge_splits(how, material, seed=seed) if edges or model.whole else None
     if model.whole and splits:
@@ -219,7 +228,7 @@ def train_pairs(
         known,
         batches,
         labellings,
-        taught_table(config, material),
+        table,
         seed=seed,
     )
     train(task, folder, "pairs", seed=seed, watch=None if watch is None else watch(model))

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import torch
 from torch import Tensor, nn
 
 from facetwise.errors import InputError
-from facetwise.losses import conditional, pair_triplet, proxy_nca
+from facetwise.losses import conditional, pair_info_nce, pair_triplet, proxy_nca
 from facetwise.similarity import PairScore
 from facetwise.training.pair_batches import PairBatch
 
@@ -30,6 +30,7 @@ __all__ = [
     "ProxiesAndEdges",
     "Triplets",
     "chosen_loss",
+    "in_units",
     "pair_objective",
     "square_scores",
 ]
@@ -64,16 +65,30 @@ class Triplets(PairObjective):
     """Every positive against the hardest share of the anchor's negatives (FIELDNOTES, PAN 3)."""
 
     def forward(self, h: Tensor, pairs: PairScore, batch: PairBatch) -> Tensor:
-        """A scalar; margin in units of the score."""
-        scores = square_scores(pairs.score, batch)
+        """A scalar; margin in the recipe's units."""
         told = square_scores(batch.y, batch)
         return pair_triplet(
-            scores,
+            square_scores(in_units(pairs.score, self.how.units), batch),
             told == 1,
             told == 0,
             types=batch.types,
             margin=self.how.margin,
             hardest=self.how.hardest,
+        )
+
+
+class InfoNCE(PairObjective):
+    """Every positive against all negatives that could stand in its place."""
+
+    def forward(self, h: Tensor, pairs: PairScore, batch: PairBatch) -> Tensor:
+        """A scalar; temperature in the recipe's units."""
+        told = square_scores(batch.y, batch)
+        return pair_info_nce(
+            square_scores(in_units(pairs.score, self.how.units), batch),
+            told == 1,
+            told == 0,
+            types=batch.types,
+            temperature=self.how.temperature,
         )
 
 
@@ -140,6 +155,11 @@ class ProxiesAndEdges(Proxies):
         return loss + torch.stack(sides).mean() if sides else loss
 
 
+def in_units(score: Tensor, units: Literal["score", "logit"]) -> Tensor:
+    """Scores (P,) in [0, 1] as they are, or their logits, which do not saturate."""
+    return score if units == "score" else score.clamp(1e-6, 1 - 1e-6).logit()
+
+
 def square_scores(values: Tensor, batch: PairBatch) -> Tensor:
     """Values (P,) of the pairs on both sides of the diagonal: (B, B); elsewhere -1.
 
@@ -153,6 +173,7 @@ def square_scores(values: Tensor, batch: PairBatch) -> Tensor:
 PAIR_OBJECTIVES: Final[Mapping[str, Callable[..., PairObjective]]] = MappingProxyType(
     {
         "triplet": Triplets,
+        "info_nce": InfoNCE,
         "edges": Edges,
         "proxy": Proxies,
         "proxy_edges": ProxiesAndEdges,

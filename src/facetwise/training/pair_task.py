@@ -10,7 +10,7 @@ from torch.utils.checkpoint import checkpoint
 
 from facetwise.data import AttributeTable
 from facetwise.data.sampling import generator_of
-from facetwise.losses import attribute_loss, relevance_kl
+from facetwise.losses import attribute_loss, relevance_kl, relevance_truth
 from facetwise.models import Known, PairModel, SiameseConfig
 from facetwise.similarity import PairScore, relevance_entropy
 from facetwise.training.attribute_head import AttributeHead
@@ -35,7 +35,7 @@ _TILE: Final = 4096
 class PairTask(nn.Module):
     """A pair model by the loss that its recipe names, its attributes and its relevance.
 
-    L = L_pairs(p) + lambda L_attr(s) + beta KL(w || uniform) (METHODS 1.4; the last is ours). With
+    L = L_pairs(p) + lambda L_attr(s) + L_relevance(w) (METHODS 1.4; the last is ours). With
     triplets, all pairs of a class-balanced batch and the hardest negatives take the place of the
     paper's cross-entropy over pairs drawn once (``edges``).
 
@@ -87,6 +87,10 @@ class PairTask(nn.Module):
             attribute = attribute_loss(pairs.conditions, targets, mask)
             loss = loss + self.how.attribute_weight * attribute
             figures["attributes"] = attribute.item()
+            if self.how.relevance_truth and pairs.relevance.shape[1] > 1:
+                truth = relevance_truth(pairs.relevance, targets, mask, batch.y)
+                loss = loss + self.how.relevance_truth * truth
+                figures["relevance"] = truth.item()
         if self.attribute_head is not None:
             attribute = self.attribute_head(h, batch.rows)
             loss = loss + self.how.attribute_weight * attribute

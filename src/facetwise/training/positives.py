@@ -27,6 +27,7 @@ from facetwise.training.recipe import PairTraining
 __all__ = [
     "Positives",
     "chosen_positives",
+    "classes_of",
     "edge_splits",
     "labellings_of",
     "pair_batches",
@@ -70,6 +71,23 @@ def labellings_of(how: PairTraining, material: Material) -> list[Tensor]:
     if kind == "group":
         return [] if material.by_group is None else [material.by_group]
     return list(material.by_attribute)
+
+
+def classes_of(how: PairTraining, material: Material) -> Tensor | None:
+    """(N,) what training tells apart, for starts in closed form; -1 for unknown.
+
+    Groups, or of outfits the first that an item is in; None where single attributes take turns, of
+    which none is what it is all about.
+    """
+    kind = chosen_positives(how, material)
+    if kind == "group":
+        return material.by_group
+    if kind == "attribute":
+        return None
+    labels = torch.full((len(material.rows),), -1)
+    for number, own in reversed(list(enumerate(material.outfits))):
+        labels[torch.as_tensor(own, dtype=torch.long)] = number
+    return labels
 
 
 def edge_splits(how: PairTraining, material: Material, *, seed: int) -> list[SplitPairs]:

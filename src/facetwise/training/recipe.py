@@ -117,7 +117,7 @@ class PairTraining:
 
     steps: Count = 600
     """Batches in all."""
-    loss: Literal["auto", "triplet", "proxy", "proxy_edges", "edges"] = "auto"
+    loss: Literal["auto", "triplet", "info_nce", "proxy", "proxy_edges", "edges"] = "auto"
     """What is minimised (`training.pair_objectives`); ``auto``: what the system is trained by."""
     positives: Literal["auto", "outfit", "group", "attribute"] = "auto"
     """What makes two pictures similar: an outfit with both, one group, or a value of an attribute
@@ -146,14 +146,22 @@ class PairTraining:
     """Adam's; ProxyNCA++ has 1 (METHODS 3.10), which makes it a scaled SGD."""
     schedule: Literal["cosine", "constant"] = "cosine"
     """Of the rates, from their values: to zero, or as they are (METHODS 1.5)."""
-    margin: Weight = 0.5
-    """Of the triplets, in units of the score."""
+    units: Literal["score", "logit"] = "score"
+    """Of what triplets and InfoNCE compare: p in [0, 1], or its logit, which does not saturate."""
+    margin: Weight = 0.2
+    """Of the triplets, in these units."""
+    temperature: Positive = 1.0
+    """Of InfoNCE, in these units."""
     hardest: Annotated[float, Within(0, 1, above=True)] = 0.1
     """Share of the negatives that count."""
     attribute_weight: Weight = 4.0
     """lambda of the attribute loss (METHODS 1.4); the paper's 1e-5 to 10 depend on the data."""
-    relevance_kl: Weight = 0.3
-    """Weight of the KL of the relevance to uniform: without it the relevance collapses."""
+    relevance_kl: Weight = 0.0
+    """Weight of the KL of the relevance to uniform, which keeps it from collapsing onto a few
+    conditions by making it even (FIELDNOTES, PAN 5)."""
+    relevance_truth: Weight = 0.05
+    """Weight of what a pair of different things truly differs in, as the relevance's target: keeps
+    it from collapsing onto one vector, too (`losses.relevance_truth`). Ours."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from facetwise.data import AttributeTable
 from facetwise.errors import InputError
@@ -13,7 +14,7 @@ from facetwise.models.known import item_types
 from facetwise.models.pair_model import Condition
 from facetwise.training.material import Material
 
-__all__ = ["some_attributes", "taught_by", "taught_table"]
+__all__ = ["some_attributes", "taught_by", "taught_table", "taught_values"]
 
 
 def taught_by(config: PairConfig, material: Material) -> Taught:
@@ -64,6 +65,20 @@ def taught_table(config: PairConfig, material: Material) -> AttributeTable:
             'and others lack; lower it, or write taught = "groups" or "none"'
         )
     return some_attributes(material.single, config.attributes, config.attribute_seed)
+
+
+def taught_values(taught: Taught, table: AttributeTable) -> tuple[Tensor, ...]:
+    """For each taught condition the values of what it stands for, as in `Known.values`.
+
+    Args:
+        taught: conditions of groups, or of single attributes (two each with ``and_xor``).
+        table: as `taught_table` gives it.
+    """
+    states = table.states.float()
+    states[states < 0] = torch.nan
+    if tuple(c.name for c in taught.conditions) == table.groups:
+        return tuple(states[:, table.slices[group]] for group in table.groups)
+    return tuple(states[:, [k % states.shape[1]]] for k in range(len(taught.conditions)))
 
 
 def some_attributes(table: AttributeTable, count: int, seed: int) -> AttributeTable:
