@@ -341,7 +341,7 @@ def test_what_cannot_be_asked_for_is_said(bench: AttributeBench, tmp_path: Path)
 
 def test_a_row_takes_from_the_recipe_what_it_knows() -> None:
     table, recipe = Table.read(), Recipe.read("small", {"pairs.types": "kind"})
-    siamese = recipe_of(table.row("birds", "siamese"), recipe, {"pairs.width": 3})
+    siamese = recipe_of(table.row("fashion", "siamese"), recipe, {"pairs.width": 3})
     assert siamese.pairs is not None and siamese.pairs.types == "kind"
     assert siamese.pair_training.steps == recipe.pair_training.steps
     assert siamese.pair_training.margin == 0.1

@@ -18,7 +18,7 @@ def pooled(n=30, seed=0):
 
 
 def made(groups=GROUPS, free=2, width=8, dropout=0.2, seed=0):
-    config = PANConfig(free=free, width=width, feature_dropout=dropout)
+    config = PANConfig(free=free, width=width, shared=2 * width, feature_dropout=dropout)
     pan = PAN(config, Taught.groups(groups), torch.Generator().manual_seed(seed))
     pan.fit_statistics(pooled(), Known(), torch.Generator().manual_seed(seed))
     return pan
@@ -40,7 +40,8 @@ def test_a_unit_vector_for_each_condition():
     h = pan.embed(pooled())
     assert h.shape == (30, pan.dim) == (30, 32)
     torch.testing.assert_close(h.norm(dim=1), torch.ones(30))
-    torch.testing.assert_close(h.view(30, 4, 8).norm(dim=2), torch.full((30, 4), 0.5))
+    for block in h.split(pan.block_widths, dim=1):
+        torch.testing.assert_close(block.norm(dim=1), torch.full((30,), 3**-0.5))
 
 
 def test_swapping_a_pair_changes_nothing_and_relevance_sums_to_one():

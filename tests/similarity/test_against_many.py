@@ -16,9 +16,9 @@ def random(*shape, seed=1):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def a_module(d=6, m=4, seed=0, joint="absolute"):
+def a_module(d=6, m=4, seed=0, power=1.0, soft=0.0):
     g = torch.Generator().manual_seed(0)
-    module = ConditionalSimilarity(d, m, init="xavier", generator=g, joint=joint)
+    module = ConditionalSimilarity(d, m, init="xavier", generator=g, power=power, soft_minimum=soft)
     torch.nn.init.normal_(module.b2, generator=torch.Generator().manual_seed(seed))
     return module
 
@@ -29,11 +29,12 @@ def a_module(d=6, m=4, seed=0, joint="absolute"):
     m=st.integers(1, 5),
     f=st.integers(1, 5),
     tile=st.integers(1, 9),
-    joint=st.sampled_from(["absolute", "squared"]),
+    power=st.sampled_from([1.0, 1.5, 2.0]),
+    soft=st.sampled_from([0.0, 5.0]),
     seed=st.integers(0, 999),
 )
-def test_each_way_is_what_against_gives_for_it_alone(q, n, m, f, tile, joint, seed):
-    module = a_module(m=m, seed=seed, joint=joint).double()
+def test_each_way_is_what_against_gives_for_it_alone(q, n, m, f, tile, power, soft, seed):
+    module = a_module(m=m, seed=seed, power=power, soft=soft).double()
     query, gallery = random(q, 6, seed=seed).double(), random(n, 6, seed=seed + 1).double()
     factors = 5 * torch.rand(f, m, generator=torch.Generator().manual_seed(seed))
     together = module.against_many(query, gallery, factors, tile=tile)

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from facetwise.similarity import ConditionalSimilarity, PairScore, steer
 
 
-def a_module(d=6, m=4, seed=0, init="xavier", joint="absolute", soft=0.0):
+def a_module(d=6, m=4, seed=0, init="xavier", power=1.0, soft=0.0):
     g = torch.Generator().manual_seed(seed)
-    return ConditionalSimilarity(d, m, init=init, generator=g, joint=joint, soft_minimum=soft)
+    return ConditionalSimilarity(d, m, init=init, generator=g, power=power, soft_minimum=soft)
 
 
 def random(*shape, seed=1):
@@ -75,12 +75,12 @@ def test_one_condition_is_a_plain_score():
     n=st.integers(0, 7),
     tile=st.integers(1, 20),
     steered=st.booleans(),
-    joint=st.sampled_from(["absolute", "squared"]),
+    power=st.sampled_from([1.0, 1.5, 2.0]),
     soft=st.sampled_from([0.0, 5.0]),
     seed=st.integers(0, 999),
 )
-def test_against_scores_every_pair_as_forward_does(q, n, tile, steered, joint, soft, seed):
-    module = a_module(seed=seed, joint=joint, soft=soft).double()
+def test_against_scores_every_pair_as_forward_does(q, n, tile, steered, power, soft, seed):
+    module = a_module(seed=seed, power=power, soft=soft).double()
     query, gallery = random(q, 6, seed=seed).double(), random(n, 6, seed=seed + 1).double()
     factors = torch.rand(4, generator=torch.Generator().manual_seed(seed)) if steered else None
     pairs = module(query.repeat_interleave(n, 0), gallery.repeat(q, 1))
@@ -119,7 +119,7 @@ def test_starts_as_a_metric():
 
 
 def test_with_squared_differences_it_starts_as_the_cosine():
-    module = a_module(d=32, m=5, init="metric", joint="squared")
+    module = a_module(d=32, m=5, init="metric", power=2.0)
     h = torch.nn.functional.normalize(random(200, 32), dim=1)
     with torch.no_grad():
         result = module(h[:100], h[100:])
@@ -129,7 +129,7 @@ def test_with_squared_differences_it_starts_as_the_cosine():
 
 
 def test_squared_differences_are_the_slow_equation():
-    module = a_module(joint="squared").double()
+    module = a_module(power=2.0).double()
     h1, h2 = random(7, 6).double(), random(7, 6, seed=2).double()
     W1, W2 = module.W1.detach().numpy(), module.W2.detach().numpy()
     expected = []
@@ -173,9 +173,18 @@ def test_a_start_in_blocks_of_any_width_with_shares():
         module.start_in_blocks(features, widths=[3, 3], shares=shares)
 
 
-def test_an_unknown_joint_representation_is_refused():
-    with pytest.raises(ValueError, match="absolute"):
-        a_module(joint="product")
+def test_a_power_beyond_the_square_is_refused():
+    with pytest.raises(ValueError, match="from 1 to 2"):
+        a_module(power=3.0)
+
+
+@pytest.mark.parametrize("power", [1.0, 1.4, 2.0])
+def test_unit_vectors_start_at_the_same_score_with_any_power(power):
+    module = a_module(d=64, m=1, init="metric", power=power)
+    h = torch.nn.functional.normalize(random(400, 64), dim=1)
+    with torch.no_grad():
+        average = module(h[:200], h[200:]).conditions.logit().mean().item()
+    assert average == pytest.approx(-1, abs=0.3)
 
 
 @pytest.mark.parametrize("scale", [0.01, 1.0, 100.0])

@@ -193,15 +193,25 @@ def test_every_parameter_of_pan_learns():
         if parameter.grad is None or not parameter.grad.abs().sum() > 0
     ]
     assert silent == []
-    assert set(figures) == {"pairs", "attributes", "pair_entropy", "mean_entropy"}
+    assert set(figures) == {
+        "pairs",
+        "attributes",
+        "relevance",
+        "pair_entropy",
+        "mean_entropy",
+    }
     assert figures["pair_entropy"] <= figures["mean_entropy"] + 1e-6
 
 
 def test_lambda_zero_is_no_attributes():
-    without = without_dropout(pair_task(replace(PAIR, attribute_weight=0, relevance_kl=0)))
+    without = without_dropout(
+        pair_task(replace(PAIR, attribute_weight=0, relevance_kl=0, relevance_truth=0))
+    )
     loss, figures = without.loss(0)
     assert loss.item() == pytest.approx(figures["pairs"])
-    with_both = without_dropout(pair_task(replace(PAIR, attribute_weight=2, relevance_kl=0)))
+    with_both = without_dropout(
+        pair_task(replace(PAIR, attribute_weight=2, relevance_kl=0, relevance_truth=0))
+    )
     loss, figures = with_both.loss(0)
     assert loss.item() == pytest.approx(figures["pairs"] + 2 * figures["attributes"])
 

@@ -1,9 +1,10 @@
 """Are explanations true? The respects in which they say that two pictures agree, held to labels.
 
-An explanation names conditions by what they add to the score, s_m w_m, and says of each taught one
-whether the pair agrees in it (`models.claims`). Here the first 5 that it says agree, of those whose
-truth is known, are looked up in the attributes of both pictures, which the model has not seen:
-precision at 5. Beside it
+An explanation says of each taught condition whether the pair agrees in it (`models.claims`), and
+names first what it is surest of, by s_m; not by what it adds to the score, s_m w_m, since relevance
+is about what differs. Here the first 5 that it says agree, of those whose truth is known, are
+looked up in the attributes of both pictures, which the model has not seen: precision at 5. Beside
+it
 
 - **chance**: how often a condition of these pairs is an agreement in truth, named or not;
 - **the usual**: the precision of naming, for each pair as many as the explanation names, those
@@ -91,16 +92,16 @@ def explanation_precision(
     columns, truth, known = true_agreement(pan, attributes, i, j)
     if len(columns) == 0 or len(i) == 0:
         return None
-    claims, adds = [], []
+    claims, alike = [], []
     for r, c in zip(i.split(_TILE), j.split(_TILE), strict=True):
         pair = pan(h[r], h[c])
         claims.append(agreeing(pan, pair)[:, columns])
-        adds.append((pair.conditions * pair.relevance)[:, columns])
-    claimed, added = torch.cat(claims), torch.cat(adds)
-    named = _first(added, claimed & known, k)
+        alike.append(pair.conditions[:, columns])
+    claimed, sure = torch.cat(claims), torch.cat(alike)
+    named = _first(sure, claimed & known, k)
     often = ((truth & known).sum(0) + 1) / (known.sum(0) + 2)  # one seen once is not the most usual
     as_many = named.sum(1)
-    usual = _first(often.expand_as(added), known, as_many)
+    usual = _first(often.expand_as(sure), known, as_many)
     return Explained(
         precision=_percent(truth, named),
         chance=_percent(truth, known),

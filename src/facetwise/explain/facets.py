@@ -186,12 +186,12 @@ class Explanation:
 
         Args:
             agree: which of the two.
-            most: so many, those first that add most to the score, or that count most.
+            most: so many, agreements first that it is surest of, differences that count most.
         """
         facets = [facet for facet in self.facets if facet.says is agree]
         if not agree:
             facets = [facet for facet in facets if not facet.single]
-            facets.sort(key=lambda facet: -facet.weight)
+        facets.sort(key=lambda facet: -facet.similarity if agree else -facet.weight)
         return tuple(facet.name for facet in facets[:most])
 
     @property

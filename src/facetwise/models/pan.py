@@ -75,8 +75,8 @@ class PANConfig(ConditionConfig):
     """Conditions start as metrics, ours, or as in the paper (FIELDNOTES, PAN 1)."""
     steepness: Positive = 5.0
     """a of the metric start (FIELDNOTES, PAN 1)."""
-    joint: Literal["absolute", "squared"] = "absolute"
-    """g: |h_i - h_j| as in the paper, or its square, ours."""
+    power: Annotated[float, Within(1, 2)] = 1.0
+    """q of g = |h_i - h_j|^q: 1 in the paper, up to 2, ours (`similarity.conditional`)."""
     soft_minimum: Weight = 6.0
     """Start of kappa (`similarity.conditional`); 0 in the paper."""
     free_share: Annotated[float, Within(0, 1)] = 0.2
@@ -121,7 +121,7 @@ class PAN(PairModel):
             init=config.init,
             generator=generator,
             a=config.steepness,
-            joint=config.joint,
+            power=config.power,
             soft_minimum=config.soft_minimum if M > 1 else 0,
         )
         if config.fixed_blocks and own:

@@ -24,9 +24,9 @@ class ConditionalSimilarity(nn.Module):
 
     g = |h1 - h2|,  s = sigmoid(W1 g + b1),  w = softmax(W2 g + b2),  p = sum_m s_m w_m
 
-    Symmetric in the two items. W1 and W2 are (M, d): a row for each condition. With the joint
-    representation `"squared"`, ours, g = (h1 - h2)^2: on unit vectors a condition then starts as
-    their cosine, which is what most features are made for, where |h1 - h2| starts as L1.
+    Symmetric in the two items. W1 and W2 are (M, d): a row for each condition. With `power` q,
+    ours, g = |h1 - h2|^q: with q = 2 a condition starts as the cosine of unit vectors, which most
+    features are made for, with q = 1 as their L1 distance; between the two lies a bit of either.
 
     Args:
         dim: d, width of the features.
@@ -37,7 +37,7 @@ class ConditionalSimilarity(nn.Module):
             and zero biases; on frozen features it ends 13 to 23 points lower (FIELDNOTES, PAN 1).
         generator: randomness of the start.
         a: steepness of the metric start; an average pair starts at sigmoid(-a / 10).
-        joint: `"absolute"`, the paper's, or `"squared"` difference.
+        power: q, from 1, the paper's, to 2.
         soft_minimum: start of kappa (M,) in w = softmax(W2 g + b2 + kappa (1 - s)): the respects in
             which a pair differs count more, so that relevance depends on the pair from the first
             step. Ours; 0 is the paper's, and then there is nothing to learn.
@@ -51,7 +51,7 @@ class ConditionalSimilarity(nn.Module):
         init: Literal["metric", "xavier"] = "metric",
         generator: torch.Generator | None = None,
         a: float = 10.0,
-        joint: Literal["absolute", "squared"] = "absolute",
+        power: float = 1.0,
         soft_minimum: float = 0.0,
     ) -> None:
         super().__init__()
@@ -62,19 +62,19 @@ class ConditionalSimilarity(nn.Module):
         self.W2 = nn.Parameter(torch.empty(conditions, dim))
         self.b2 = nn.Parameter(torch.zeros(conditions))
         self.a = a
-        if joint not in ("absolute", "squared"):
-            raise ValueError(f'joint must be "absolute" or "squared", not {joint!r}')
-        self.joint = joint
+        if not 1 <= power <= 2:
+            raise ValueError(f"power must be from 1 to 2, not {power}")
+        self.power = float(power)
         kappa = torch.full((conditions,), float(soft_minimum))
         if soft_minimum:
             self.kappa = nn.Parameter(kappa)
         else:
             self.register_buffer("kappa", kappa)
         if init == "metric":
-            # Two random unit vectors differ by sqrt(4 / (pi d)) in a coordinate, on average, and
-            # by 2 / d when squared.
-            usual = 2 / dim if joint == "squared" else math.sqrt(4 / (math.pi * dim))
-            self._start_as_metric(usual, generator)
+            # The difference of two random unit vectors has variance 2 / d in a coordinate: this is
+            # the mean of its absolute value to the power q, if it is normal.
+            moment = math.gamma((self.power + 1) / 2) / math.sqrt(math.pi)
+            self._start_as_metric((4 / dim) ** (self.power / 2) * moment, generator)
         elif init == "xavier":
             nn.init.xavier_uniform_(self.W1, generator=generator)
             nn.init.xavier_uniform_(self.W2, generator=generator)
@@ -179,7 +179,9 @@ class ConditionalSimilarity(nn.Module):
                 f"pairs must be two (P, {self.W1.shape[1]}), "
                 f"not {tuple(h1.shape)} and {tuple(h2.shape)}"
             )
-        g = (h1 - h2).abs() if self.joint == "absolute" else (h1 - h2).square()
+        g = (h1 - h2).abs() if self.power < 2 else (h1 - h2).square()
+        if 1 < self.power < 2:
+            g = g**self.power
         g = g.to(self.W1.dtype)
         s = torch.sigmoid(_wide(F.linear(g, self.W1, self.b1)))
         w = torch.softmax(_wide(F.linear(g, self.W2, self.b2)) + self.kappa * (1 - s), dim=-1)
@@ -298,7 +300,10 @@ class ConditionalSimilarity(nn.Module):
 
     def _joint_(self, difference: Tensor) -> Tensor:
         """g, in the place of h1 - h2; without gradients."""
-        return difference.abs_() if self.joint == "absolute" else difference.square_()
+        if self.power == 2:
+            return difference.square_()
+        g = difference.abs_()
+        return g if self.power == 1 else g.pow_(self.power)
 
     def _stacked(self, factors: Tensor | Sequence[float] | None) -> tuple[Tensor, Tensor]:
         """W1 over W2 (2M, d) and b1 over b2 (2M, 1), steered."""

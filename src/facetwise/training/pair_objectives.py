@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PAIR_OBJECTIVES",
     "Edges",
+    "InfoNCE",
     "PairObjective",
     "Proxies",
     "ProxiesAndEdges",
