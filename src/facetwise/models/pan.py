@@ -62,7 +62,7 @@ class PANConfig(ConditionConfig):
     or nothing, as the paper has it on frozen features."""
     width: Count = 32
     """Of a taught condition's own block."""
-    shared: Count = 256
+    shared: Count = 512
     """Of the block that is shared."""
     own_share: Share = 1.0
     """How much a taught condition starts on its own block; the rest of it on the shared one."""
@@ -75,9 +75,9 @@ class PANConfig(ConditionConfig):
     """Conditions start as metrics, ours, or as in the paper (FIELDNOTES, PAN 1)."""
     steepness: Positive = 5.0
     """a of the metric start (FIELDNOTES, PAN 1)."""
-    power: Annotated[float, Within(1, 2)] = 1.0
+    power: Annotated[float, Within(1, 2)] = 1.5
     """q of g = |h_i - h_j|^q: 1 in the paper, up to 2, ours (`similarity.conditional`)."""
-    soft_minimum: Weight = 6.0
+    soft_minimum: Weight = 2.5
     """Start of kappa (`similarity.conditional`); 0 in the paper."""
     free_share: Annotated[float, Within(0, 1)] = 0.2
     """Of the relevance that all free conditions start with, where there are taught ones."""

@@ -156,10 +156,10 @@ class PairTraining:
     """Share of the negatives that count."""
     attribute_weight: Weight = 4.0
     """lambda of the attribute loss (METHODS 1.4); the paper's 1e-5 to 10 depend on the data."""
-    relevance_kl: Weight = 0.0
+    relevance_kl: Weight = 0.03
     """Weight of the KL of the relevance to uniform, which keeps it from collapsing onto a few
     conditions by making it even (FIELDNOTES, PAN 5)."""
-    relevance_truth: Weight = 0.05
+    relevance_truth: Weight = 0.02
     """Weight of what a pair of different things truly differs in, as the relevance's target: keeps
     it from collapsing onto one vector, too (`losses.relevance_truth`). Ours."""
 
