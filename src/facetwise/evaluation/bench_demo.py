@@ -134,7 +134,9 @@ def compare(
     # One vector of as many numbers as a set has in all.
     single_vector = VSEConfig(own.dim * own.K, own.hidden, own.feature_dropout)
     rival = replace(shared.recipe, sets=single_vector, pairs=SiameseConfig())
-    rival = replace(rival, pair_training=replace(rival.pair_training, margin=SIAMESE_MARGIN, units="score"))
+    rival = replace(
+        rival, pair_training=replace(rival.pair_training, margin=SIAMESE_MARGIN, units="score")
+    )
 
     def timed(name: str, since: float) -> None:
         seconds[name] = round(time.monotonic() - since, 1)
