@@ -17,6 +17,7 @@ PAPER = PANConfig(
     init="xavier",
     standardise="dimensions",
     unit=False,
+    power=1.0,
     soft_minimum=0.0,
     free=3,
     feature_dropout=0.0,

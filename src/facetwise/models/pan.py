@@ -19,7 +19,7 @@ features, and the relevance collapses (FIELDNOTES, PAN 1 and 5):
   too: of a pair of different things, the respects that truly differ (`losses.relevance_truth`).
 
 The paper's own are ``taught = "attributes"``, ``head = "none"``, ``init = "xavier"``, ``standardise
-= "dimensions"``, ``unit = false`` and ``soft_minimum = 0`` (recipes ``pan-cub-...``).
+= "dimensions"``, ``unit = false``, ``power = 1``, ``soft_minimum = 0`` (recipes ``pan-cub-...``).
 """
 
 from __future__ import annotations
