@@ -16,6 +16,7 @@ from facetwise.training.outfit_batches import OutfitPairs
 from facetwise.training.pair_batches import ClassPairs
 from facetwise.training.positives import (
     chosen_positives,
+    classes_of,
     labellings_of,
     pair_batches,
     with_types,
@@ -58,6 +59,30 @@ def test_groups_and_attributes_can_be_asked_for(worn):
     assert torch.equal(labellings_of(group, worn)[0], worn.by_group)
     assert len(labellings_of(attribute, worn)) == len(worn.by_attribute) > 1
     assert isinstance(pair_batches(group, worn, seed=0), ClassPairs)
+
+
+def test_a_start_is_told_groups_or_outfits_but_no_attribute_that_takes_turns(worn):
+    group, attribute = (PairTraining(positives=name) for name in ("group", "attribute"))
+    assert torch.equal(classes_of(group, worn), worn.by_group)
+    assert classes_of(attribute, worn) is None
+    labels = classes_of(PairTraining(), worn)  # outfits
+    assert len(labels.unique()) == 12
+    for number, own in enumerate(worn.outfits):
+        assert (labels[list(own)] == number).all()
+
+
+def test_of_several_outfits_the_first_is_an_items_class_and_without_any_it_has_none(tmp_path):
+    """Items 0 to 23 are in an outfit of three, every eighth of them in another one, too."""
+    names = ["a", "b", "c", "d", "e", "f", "g", "h"]
+    worn = material(
+        tmp_path,
+        lambda place: (
+            () if place >= 24 else (names[place // 3], *(["last"] if place % 8 == 0 else []))
+        ),
+    )
+    labels = classes_of(PairTraining(positives="outfit"), worn)
+    assert labels[:24].tolist() == [place // 3 for place in range(24)]
+    assert (labels[24:] == -1).all()
 
 
 def test_few_outfits_are_used_only_where_there_is_nothing_else(tmp_path):

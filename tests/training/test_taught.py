@@ -13,7 +13,7 @@ from facetwise.errors import InputError
 from facetwise.models import PANConfig, SiameseConfig
 from facetwise.similarity import attribute_mask, combine_attributes
 from facetwise.training.attribute_targets import attribute_targets, item_targets
-from facetwise.training.taught import some_attributes, taught_by, taught_table
+from facetwise.training.taught import some_attributes, taught_by, taught_table, taught_values
 
 TABLE = AttributeTable(
     groups=("colour", "new", "wing"),
@@ -138,3 +138,40 @@ def test_an_item_is_taught_what_is_known_of_it():
     targets, mask = item_targets(TABLE, torch.tensor([1, 2]))
     assert targets.tolist() == [[0, 1, 0, 1, 1, 0], [0, 0, 0, 1, 0, 0]]
     assert mask.tolist() == [[1, 1, 0, 1, 1, 1], [0, 0, 1, 1, 1, 0]]
+
+
+def values_of(config):
+    return taught_values(taught_by(config, MATERIAL), taught_table(config, MATERIAL))
+
+
+def test_what_a_start_is_told_of_groups_are_their_values():
+    colour, new = values_of(PANConfig())
+    nan = float("nan")
+    expected = torch.tensor([[1, 0], [0, 1], [nan, nan], [0, 1]])
+    torch.testing.assert_close(colour, expected, equal_nan=True)
+    torch.testing.assert_close(new, torch.tensor([[1], [nan], [0], [0]]), equal_nan=True)
+
+
+@pytest.mark.parametrize("combine", ["or", "and_xor"])
+def test_what_a_start_is_told_of_single_attributes_stands_as_the_conditions_do(combine):
+    config = PANConfig(taught="attributes", combine=combine)
+    values = values_of(config)
+    assert len(values) == len(names(config))
+    for own, (name, _) in zip(values, names(config), strict=True):
+        states = TABLE.states[:, TABLE.names.index(name.split(" (")[0])].float()
+        torch.testing.assert_close(own.nan_to_num(-1), states[:, None])
+        assert own.isnan().equal(states[:, None] == -1)
+
+
+def test_a_start_is_told_of_the_chosen_attributes_alone():
+    config = PANConfig(taught="attributes", attributes=2)
+    chosen = some_attributes(MATERIAL.single, 2, 44)
+    for own, states in zip(values_of(config), chosen.states.T.float(), strict=True):
+        torch.testing.assert_close(own.nan_to_num(-1), states[:, None])
+
+
+@pytest.mark.parametrize(
+    "config", [PANConfig(taught="none"), SiameseConfig(), SiameseConfig(attribute_head=True)]
+)
+def test_where_nothing_is_taught_a_start_is_told_nothing(config):
+    assert values_of(config) == ()
