@@ -21,6 +21,10 @@ ASKED = {
     "true outfits against ones in which an item was replaced by another of its type (AUC). Several "
     "questions of each outfit, resampled together.",
 }
+AT_RANDOM = (
+    "Every picture asks for the others of its thing, among pictures that were drawn at random and "
+    "held out: as when new products come into a catalogue. Most things have others in training."
+)
 NOTES = {
     "paired differences, 95% intervals": "PAN minus its rivals on the very same episodes, queries "
     "and questions: means over the seeds, bootstrap over episodes, queries and outfits. An "
@@ -44,14 +48,16 @@ def attributes_section(results: dict, source: Path, docs: Path) -> str:
         data, recipe = world["data"], world["recipe"]
         train, reported = data["train"], data["reported"]
         unit = "outfits" if kind == "outfits" else "groups"
-        out.append(f"## {NAMES[kind]}")
+        drawn = kind == "fashion" and recipe["data"]["by"] == "item"
+        asked = AT_RANDOM if drawn else ASKED[kind]
+        out.append(f"## {NAMES[kind]}{', drawn at random' if drawn else ''}")
         out.append(
             f"""From `results/{source.name}`, which `facetwise bench attributes` printed
 ({machine["cores"]} cores, {machine["jobs"]} trainings at a time, {machine["processor"]}, PyTorch
 {machine["torch"]}). {data["name"]}, {data["part"]}: {reported["images"]:,} pictures of
-{reported[unit]:,} {unit}; trained on {train["images"]:,} of {train[unit]:,} others. All systems
+{reported[unit]:,} {unit}; trained on {train["images"]:,} of {train[unit]:,}{"" if drawn else " others"}. All systems
 have the same frozen features (EfficientNet-Lite0 at {recipe["encoders"]["pixels"]} px). Settings
-were chosen on a part of the training {unit}. Ties count against the model. {ASKED[kind]}"""
+were chosen on a part of the training {unit}. Ties count against the model. {asked}"""
         )
         own = {name.split(f"-{kind}", 1)[1]: name for name in pictures if f"-{kind}" in name}
         for ending, told in (

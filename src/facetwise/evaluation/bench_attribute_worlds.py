@@ -2,7 +2,8 @@
 
 - **birds**, classes of many pictures: other classes are held out, and asked few-shot and by
   retrieval;
-- **fashion**, things of few pictures each: whole things are held out, and asked by retrieval;
+- **fashion**, things of few pictures each: whole things are held out (with ``data.by = "item"``
+  single pictures, drawn at random), and asked by retrieval;
 - **outfits**: whole outfits are held out; which item belongs to them, and which outfit is one?
 
 Settings are chosen without the held-out part: ``choose`` asks a part of the training data instead.
@@ -231,7 +232,7 @@ def _parts(collection: Collection, kind: Kind, how: DataConfig) -> list[str | No
     if kind == "outfits":
         return _by_outfit(collection, range(len(collection)), {"test": test}, how.split_seed)
     grouped = sum(group is not None for group in collection.groups) > len(collection) // 2
-    by: Literal["group", "item"] = "group" if grouped else "item"
+    by: Literal["group", "item"] = "group" if grouped and how.by != "item" else "item"
     parts = split_collection(collection, test=test, by=by, seed=how.split_seed)
     return cast("list[str | None]", parts)
 
