@@ -14,7 +14,7 @@ from facetwise.similarity import PairScore, steer
 
 
 class Planted:
-    """h: (N, M) one number a condition; s_m is .9 where both have the same, else .1.
+    """h: (N, M) one number a condition; s_m is `sure` (.9) where both have the same, else .1.
 
     Relevance is `weights`, of every pair.
     """
@@ -23,16 +23,18 @@ class Planted:
         self,
         conditions: Sequence[Condition],
         weights: Sequence[float] | None = None,
+        sure: Sequence[float] | None = None,
         **config: str,
     ) -> None:
         self.conditions = tuple(conditions)
         M = len(self.conditions)
         self.weights = torch.tensor(weights or [1 / M] * M)
+        self.sure = torch.tensor(sure or [0.9] * M)
         self.config = SimpleNamespace(**config)
         self.similarity = self
 
     def __call__(self, h1: Tensor, h2: Tensor) -> PairScore:
-        s = torch.where(h1 == h2, 0.9, 0.1)
+        s = torch.where(h1 == h2, self.sure, 0.1)
         w = self.weights.expand_as(s)
         return PairScore((s * w).sum(-1), s, w)
 

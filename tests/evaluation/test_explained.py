@@ -28,14 +28,14 @@ def test_claims_are_held_to_the_attributes_pair_by_pair():
     assert (found.named, found.pairs, found.checked) == (1.5, 2, 3)
 
 
-def test_only_the_first_k_by_what_they_add_are_named():
+def test_only_the_first_k_that_it_is_surest_of_are_named_whatever_they_weigh():
     attributes = table(hue=["a", "a"], form=["a", "b"])
     i, j = torch.tensor([0]), torch.tensor([1])
-    for weights, precision in (([0.7, 0.3], 100), ([0.3, 0.7], 0)):
-        pan = Planted(groups("hue", "form"), weights)
-        assert explanation_precision(pan, torch.zeros(2, 2), attributes, i, j, k=1).precision == (
-            precision
-        )
+    for weights in ([0.7, 0.3], [0.3, 0.7]):
+        for sure, precision in (([0.9, 0.6], 100), ([0.6, 0.9], 0)):
+            pan = Planted(groups("hue", "form"), weights, sure)
+            found = explanation_precision(pan, torch.zeros(2, 2), attributes, i, j, k=1)
+            assert found.precision == precision
 
 
 def test_a_model_that_knows_the_values_is_always_right():
