@@ -49,13 +49,13 @@ def attributes_section(results: dict, source: Path, docs: Path) -> str:
         train, reported = data["train"], data["reported"]
         unit = "outfits" if kind == "outfits" else "groups"
         drawn = kind == "fashion" and recipe["data"]["by"] == "item"
-        asked = AT_RANDOM if drawn else ASKED[kind]
+        asked, others = (AT_RANDOM, "") if drawn else (ASKED[kind], " others")
         out.append(f"## {NAMES[kind]}{', drawn at random' if drawn else ''}")
         out.append(
             f"""From `results/{source.name}`, which `facetwise bench attributes` printed
 ({machine["cores"]} cores, {machine["jobs"]} trainings at a time, {machine["processor"]}, PyTorch
 {machine["torch"]}). {data["name"]}, {data["part"]}: {reported["images"]:,} pictures of
-{reported[unit]:,} {unit}; trained on {train["images"]:,} of {train[unit]:,}{"" if drawn else " others"}. All systems
+{reported[unit]:,} {unit}; trained on {train["images"]:,} of {train[unit]:,}{others}. All systems
 have the same frozen features (EfficientNet-Lite0 at {recipe["encoders"]["pixels"]} px). Settings
 were chosen on a part of the training {unit}. Ties count against the model. {asked}"""
         )

@@ -17,8 +17,9 @@ __all__ = ["Fit"]
 class Fit:
     """Train on a collection what its labels allow.
 
-    Where items have texts, a set model (DivE) learns image-text similarity; where they have groups
-    or attributes, a pair model (PAN) learns image-image similarity; with both, one run holds both.
+    Where items have texts, a set model (DivE) learns image-text similarity; where they have
+    groups, attributes or outfits, a pair model (PAN) learns image-image similarity; with both, one
+    run holds both.
 
     Example:
         facetwise fit shop.collection --out runs/shop
