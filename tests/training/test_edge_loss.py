@@ -19,7 +19,9 @@ from facetwise.training.pair_batches import PairBatch
 from facetwise.training.pair_objectives import PAIR_OBJECTIVES
 from facetwise.training.recipe import PairTraining
 
-HOW = PairTraining(steps=4, loss="edges", edge_pairs=0, attribute_weight=2, relevance_kl=0)
+HOW = PairTraining(
+    steps=4, loss="edges", edge_pairs=0, attribute_weight=2, relevance_kl=0, relevance_truth=0
+)
 
 
 def test_l_edge_is_the_mean_cross_entropy_of_what_is_said():

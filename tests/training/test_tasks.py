@@ -17,6 +17,7 @@ from facetwise.encoders import (
     masked_mean,
 )
 from facetwise.encoders.lite import PARTS
+from facetwise.losses import pair_info_nce, relevance_truth
 from facetwise.models import (
     PAN,
     DivEConfig,
@@ -249,3 +250,77 @@ def test_every_parameter_of_pan_has_one_rate():
     listed = [id(p) for group in task.parameter_groups() for p in group["params"]]
     assert sorted(listed) == sorted(id(p) for p in task.parameters())
     assert task.schedule(0) == 1 and task.schedule(20) == pytest.approx(0)
+
+
+def of_all_pairs(task, step):
+    """What a step's loss is made from: scores of all pairs i < j, and what they should say."""
+    batch = task._batches.batch(step)
+    i, j = torch.triu_indices(len(batch.rows), len(batch.rows), 1)
+    h = task.model.embed(task._x[batch.rows])
+    return task.model(h[i], h[j]), batch, batch.rows[i], batch.rows[j]
+
+
+def test_relevance_is_told_what_pairs_of_different_things_differ_in():
+    how = replace(PAIR, attribute_weight=0, relevance_kl=0, relevance_truth=3)
+    task = without_dropout(pair_task(how))
+    loss, figures = task.loss(4)
+    pairs, batch, a, b = of_all_pairs(task, 4)
+    targets, mask = world()[1].attributes.same_value(a, b)
+    expected = relevance_truth(pairs.relevance, targets, mask, batch.y)
+    assert 0 < figures["relevance"] == pytest.approx(expected.item(), rel=1e-5)
+    assert loss.item() == pytest.approx(figures["pairs"] + 3 * figures["relevance"], rel=1e-5)
+
+
+def test_relevance_learns_what_differs():
+    """Told nothing else, and not how soft the minimum is."""
+    how = replace(PAIR, attribute_weight=0, relevance_kl=0, relevance_truth=1)
+    task = without_dropout(pair_task(how))
+    optimiser = torch.optim.Adam([task.model.conditional.W2, task.model.conditional.b2], lr=0.1)
+    before = task.loss(0)[1]["relevance"]
+    for _ in range(10):
+        optimiser.zero_grad()
+        task.loss(0)[0].backward()
+        optimiser.step()
+    assert task.loss(0)[1]["relevance"] < 0.9 * before
+
+
+def test_without_its_weight_relevance_is_told_nothing():
+    task = pair_task(replace(PAIR, relevance_truth=0))
+    assert "relevance" not in task.loss(0)[1]
+
+
+@pytest.mark.parametrize("siamese", [False, True])
+@pytest.mark.parametrize("units", ["score", "logit"])
+def test_info_nce_is_over_the_batchs_pairs_in_the_recipes_units(units, siamese):
+    how = replace(
+        PAIR,
+        **{"loss": "info_nce", "units": units, "temperature": 0.3},
+        **{"attribute_weight": 0, "relevance_kl": 0, "relevance_truth": 0},
+    )
+    task = without_dropout(pair_task(how, siamese=siamese))
+    loss, figures = task.loss(4)
+    batch = task._batches.batch(4)
+    h = task.model.embed(task._x[batch.rows])
+    scores = task.model.against(h, h)
+    same = batch.labels[:, None] == batch.labels
+    expected = pair_info_nce(
+        scores.logit() if units == "logit" else scores,
+        same & ~torch.eye(len(h), dtype=torch.bool),
+        ~same,
+        temperature=0.3,
+    )
+    assert 0 < figures["pairs"] == pytest.approx(expected.item(), rel=1e-3)
+    assert loss.item() == pytest.approx(figures["pairs"])
+    loss.backward()
+    assert task.model.head.weight.grad.abs().sum() > 0
+
+
+def test_info_nce_learns():
+    task = without_dropout(pair_task(replace(PAIR, loss="info_nce", units="logit")))
+    optimiser = torch.optim.Adam(task.parameter_groups())
+    before = task.loss(0)[1]["pairs"]
+    for _ in range(5):
+        optimiser.zero_grad()
+        task.loss(0)[0].backward()
+        optimiser.step()
+    assert task.loss(0)[1]["pairs"] < before
