@@ -29,8 +29,10 @@ def relevance_truth(relevance: Tensor, targets: Tensor, mask: Tensor, y: Tensor)
     """Cross-entropy of the relevance of different pairs with what they truly differ in. Ours.
 
     Of a pair of different things (y = 0) the target is even over those of the first T conditions
-    that are known to differ (target 0, mask 1): they are why the two are different. Pairs of which
-    nothing is known to differ, and similar pairs, say nothing.
+    that should say no (target 0, mask 1): of attribute groups, those in which the two are known to
+    differ, which is why they are different. (Of single attributes it depends on f_a what no means;
+    with ``or`` that neither has it.) Pairs of which there is no such condition, and similar pairs,
+    say nothing.
 
     Args:
         relevance: (P, M), rows sum to 1.

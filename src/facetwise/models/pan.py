@@ -228,9 +228,10 @@ class PAN(PairModel):
         row = self.conditional.W1[alike]
         row.mul_(torch.empty_like(row).normal_(generator=generator).mul_(_JITTER).exp_())
         free = M - taught
-        if free and taught and 0 < self.config.free_share < 1:
-            self.conditional.b2[:taught] = math.log((1 - self.config.free_share) / taught)
-            self.conditional.b2[taught:] = math.log(self.config.free_share / free)
+        if free and taught:
+            share = min(max(self.config.free_share, 1e-6), 1 - 1e-6)  # none or all: as good as
+            self.conditional.b2[:taught] = math.log((1 - share) / taught)
+            self.conditional.b2[taught:] = math.log(share / free)
 
     def untrained(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """x: (N, P) -> the last layer's and all standardised features."""
