@@ -50,7 +50,9 @@ def attributes_section(results: dict, source: Path, docs: Path) -> str:
         unit = "outfits" if kind == "outfits" else "groups"
         drawn = kind == "fashion" and recipe["data"]["by"] == "item"
         asked, others = (AT_RANDOM, "") if drawn else (ASKED[kind], " others")
-        out.append(f"## {NAMES[kind]}{', drawn at random' if drawn else ''}")
+        parted = "ablations" in source.stem  # a file of ablations alone: the rest stands elsewhere
+        ending = ", ablations" if parted else ", drawn at random" if drawn else ""
+        out.append(f"## {NAMES[kind]}{ending}")
         out.append(
             f"""From `results/{source.name}`, which `facetwise bench attributes` printed
 ({machine["cores"]} cores, {machine["jobs"]} trainings at a time, {machine["processor"]}, PyTorch
@@ -64,11 +66,11 @@ were chosen on a part of the training {unit}. Ties count against the model. {ask
             (".png", "systems with their intervals"),
             ("-steering.png", "what weighing does"),
         ):
-            if ending in own:
+            if ending in own and not parted:
                 out.append(f"![{told}](images/{own[ending]})")
         drawn = False
         for title, (head, body) in world_tables(world):
-            if not body:
+            if not body or (parted and not title.startswith("ablation")):
                 continue
             if title.startswith("ablation") and not drawn and "-ablations.png" in own:
                 out.append(f"![ablations](images/{own['-ablations.png']})")
@@ -88,6 +90,8 @@ def plots(results: dict, folder: Path, stem: str) -> list[str]:
             kind = name.removeprefix("bench-attributes-").split("-")[0].removesuffix(".png")
             if stem not in ("bench-attributes", f"bench-attributes-{kind}"):
                 name = name.replace("bench-attributes", stem)
+            if "ablations" in stem and not name.endswith("-ablations.png"):
+                continue
             (folder / name).write_bytes(file.read_bytes())
             names.append(name)
     return names
