@@ -6,6 +6,7 @@ vectors h themselves (`proxy`); attributes and relevance come on top (`PairTask`
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
@@ -37,7 +38,7 @@ __all__ = [
 ]
 
 
-class PairObjective(nn.Module):
+class PairObjective(nn.Module, ABC):
     """A loss by its name; it may have parameters of its own (proxies).
 
     Args:
@@ -57,9 +58,9 @@ class PairObjective(nn.Module):
         super().__init__()
         self.how = how
 
+    @abstractmethod
     def forward(self, h: Tensor, pairs: PairScore, batch: PairBatch) -> Tensor:
         """H: (B, d) of the batch's items, `pairs` of its P pairs -> a scalar."""
-        raise NotImplementedError
 
 
 class Triplets(PairObjective):
@@ -67,11 +68,8 @@ class Triplets(PairObjective):
 
     def forward(self, h: Tensor, pairs: PairScore, batch: PairBatch) -> Tensor:
         """A scalar; margin in the recipe's units."""
-        told = square_scores(batch.y, batch)
         return pair_triplet(
-            square_scores(in_units(pairs.score, self.how.units), batch),
-            told == 1,
-            told == 0,
+            *_compared(pairs, batch, self.how),
             types=batch.types,
             margin=self.how.margin,
             hardest=self.how.hardest,
@@ -83,11 +81,8 @@ class InfoNCE(PairObjective):
 
     def forward(self, h: Tensor, pairs: PairScore, batch: PairBatch) -> Tensor:
         """A scalar; temperature in the recipe's units."""
-        told = square_scores(batch.y, batch)
         return pair_info_nce(
-            square_scores(in_units(pairs.score, self.how.units), batch),
-            told == 1,
-            told == 0,
+            *_compared(pairs, batch, self.how),
             types=batch.types,
             temperature=self.how.temperature,
         )
@@ -211,6 +206,14 @@ def chosen_loss(model: PairModel, loss: str) -> str:
             f"{' or '.join(model.losses)}, not by {loss!r}"
         )
     return name
+
+
+def _compared(
+    pairs: PairScore, batch: PairBatch, how: PairTraining
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Scores in the recipe's units, positives and negatives: (B, B) each."""
+    told = square_scores(batch.y, batch)
+    return square_scores(in_units(pairs.score, how.units), batch), told == 1, told == 0
 
 
 def _codes(labels: Tensor) -> Tensor:
